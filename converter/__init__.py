@@ -1,0 +1,1 @@
+"""Trained models in, one graph out: importers, the operator catalogue, rewrites, exporters."""

@@ -1,0 +1,52 @@
+"""Making nodes: the one way importers and rewrites add an operator to a graph."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from whit.converter.check import infer, with_defaults
+from whit.converter.ir import Graph, Node, Quantization, Tensor
+
+
+def make_node(
+    op: str, name: str, inputs: Sequence[str], outputs: Sequence[str], **attributes: Any
+) -> Node:
+    """A node with the catalogue's defaults filled in; OperatorError where attributes are wrong."""
+    return Node(name, op, tuple(inputs), tuple(outputs), with_defaults(op, attributes))
+
+
+def add_node(
+    graph: Graph,
+    op: str,
+    name: str,
+    inputs: Sequence[str],
+    outputs: Sequence[str],
+    quantization: Quantization | Sequence[Quantization | None] | None = None,
+    **attributes: Any,
+) -> Node:
+    """Append a node and the tensors it produces, shapes and types inferred.
+
+    Node names are made unique with a number. Raises OperatorError.
+    """
+    node = make_node(op, unique_node_name(graph, name), inputs, outputs, **attributes)
+    inferred = infer(node, [graph.tensors[i] if i else None for i in inputs])
+    per_output = (
+        list(quantization)
+        if isinstance(quantization, (list, tuple))
+        else [quantization] * len(inferred)  # type: ignore[list-item]
+    )
+    for output, (shape, dtype), quant in zip(outputs, inferred, per_output, strict=True):
+        graph.add(Tensor(output, shape, dtype, None, quant))
+    graph.nodes.append(node)
+    return node
+
+
+def unique_node_name(graph: Graph, name: str) -> str:
+    taken = {node.name for node in graph.nodes}
+    if name not in taken:
+        return name
+    number = 1
+    while f"{name}_{number}" in taken:
+        number += 1
+    return f"{name}_{number}"

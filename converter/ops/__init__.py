@@ -1,0 +1,17 @@
+"""The operator catalogue: one row per operator, one module per family.
+
+To add an operator, add its row to the family's module (or a module here), its lowering in
+`whit.runtime.lowering`, and its kernel in `targets/generic`.
+"""
+
+from whit.converter.ops import (  # noqa: F401  (each module registers its family)
+    convolution,
+    elementwise,
+    layout,
+    pooling,
+    quantization,
+    resize,
+)
+from whit.converter.ops.operator import ACTIVATIONS, OPERATORS, Operator, OperatorError
+
+__all__ = ["ACTIVATIONS", "OPERATORS", "Operator", "OperatorError"]
