@@ -25,8 +25,8 @@ _C_TYPES: dict[str, type] = {
     "float": ctypes.c_float,
 }
 _COMMENT = re.compile(r"/\*.*?\*/", re.S)
-_STRUCT = re.compile(r"typedef struct \{(.*?)\}\s*(\w+);", re.S)
-_MEMBER = re.compile(r"^\s*(\w+) (\w+)(?:\[(\w+)\])?;\s*$", re.M)
+_STRUCT = re.compile(r"(?:typedef )?struct (\w*) ?\{(.*?)\}\s*(\w*);", re.S)
+_MEMBER = re.compile(r"^\s*((?:\w+ )+\*?)(?:const \*)?(\w+)(?:\[(\w+)\])?;\s*$", re.M)
 _DEFINE = re.compile(r"^#define (\w+) (0x[0-9a-fA-F]+|\d+)u?\b", re.M)
 _KERNEL = re.compile(r'^KERNEL\((\d+), (\w+), (\w+), "([icos]+)"\)$', re.M)
 
@@ -57,20 +57,16 @@ def defines(header: str) -> Mapping[str, int]:
 
 @cache
 def structs(header: str) -> Mapping[str, type[ctypes.Structure]]:
-    """ctypes classes of a header's structs, by their C name; structs with pointers are left out."""
+    """ctypes classes of a header's structs, by their C name; every pointer is a void pointer."""
     limits = {**defines("whit.h"), **defines(header)}
     found: dict[str, type[ctypes.Structure]] = {}
-    for body, name in _STRUCT.findall(_COMMENT.sub("", _read(header))):
-        if "*" in body:
-            continue
+    for tag, body, typedef in _STRUCT.findall(_COMMENT.sub("", _read(header))):
         fields: list[tuple[str, type]] = []
         for ctype, member, count in _MEMBER.findall(body):
-            if ctype not in _C_TYPES:
-                break
-            base = _C_TYPES[ctype]
+            base = ctypes.c_void_p if ctype.endswith("*") else _C_TYPES[ctype.strip()]
             fields.append((member, base * (limits.get(count) or int(count)) if count else base))
-        else:
-            found[name] = type(name, (ctypes.LittleEndianStructure,), {"_fields_": fields})
+        name = typedef or tag
+        found[name] = type(name, (ctypes.Structure,), {"_fields_": fields})
     return found
 
 

@@ -115,9 +115,11 @@ struct whit_instance {
 };
 
 /* Check a .whit file of `bytes` bytes completely and describe it in `program`, which points into
- * `file`. `set` holds the kernels linked, for example &whit_generic_kernels. */
+ * `file`. `set` holds the kernels linked, for example &whit_generic_kernels. `detail`, unless NULL,
+ * gets what the status is about: for WHIT_ERROR_KERNEL the kernel's key (id << 8 | layout), for
+ * WHIT_ERROR_RECORD the record's word position. */
 whit_status whit_load(whit_program *program, const void *file, size_t bytes,
-                      const whit_kernel_set *set);
+                      const whit_kernel_set *set, uint32_t *detail);
 
 /* Bind a program to memory and reset its state. `state` may be NULL when state_bytes is 0. */
 whit_status whit_init(whit_instance *instance, const whit_program *program, void *arena,
