@@ -1,0 +1,122 @@
+"""Real trained int8 models, bit for bit against TFLM: every tensor, every step."""
+
+from __future__ import annotations
+
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import whit
+from tests import probes
+from tests.oracles import Tflm
+from tests.support import model_files, wake_word_files
+
+INT8_MODELS = model_files("*_int8.tflite")
+STREAMING = [*wake_word_files(), *(p for p in INT8_MODELS if p.stem.startswith("sww"))]
+DISTINCT = 50
+
+
+def inputs_for(session: whit.Session, stem: str, count: int) -> list[dict[str, np.ndarray]]:
+    """Extremes, real samples where there are any, and noise: `count` in all."""
+    port = session.inputs[0]
+    noise = probes.noise(port.shape, port.dtype.numpy, seed=7)
+    chosen = [*probes.extremes(port.shape, port.dtype.numpy), *islice(noise, count // 3)]
+    chosen += probes.real(stem)[: count - len(chosen)]
+    chosen += islice(noise, count - len(chosen))
+    return [{port.name: array} for array in chosen]
+
+
+def distinct(outputs: list[dict[str, np.ndarray]]) -> int:
+    return len({b"".join(o[name].tobytes() for name in sorted(o)) for o in outputs})
+
+
+@pytest.mark.parametrize("path", INT8_MODELS, ids=lambda p: p.stem)
+def test_every_tensor_equals_tflm(path: Path) -> None:
+    session = whit.Session(path, optimize=False)
+    oracle = Tflm(path.read_bytes(), all_tensors=True)
+    computed = {n for node in whit.load(path).nodes for n in node.outputs}
+    compared: set[str] = set()
+    for inputs in inputs_for(session, path.stem, 16):
+        expected = oracle.run(inputs)
+        outputs, taps = session.run_with_taps(inputs)
+        for name, value in outputs.items():
+            np.testing.assert_array_equal(value, expected[name], name)
+        for name in computed & set(expected) & set(taps):
+            np.testing.assert_array_equal(
+                taps[name].reshape(-1), expected[name].reshape(-1), err_msg=name
+            )
+            compared.add(name)
+    assert len(compared) >= 0.9 * len(computed), sorted(computed - compared)
+
+
+@pytest.mark.parametrize("optimize", [False, True], ids=["plain", "optimized"])
+@pytest.mark.parametrize("path", INT8_MODELS, ids=lambda p: p.stem)
+def test_outputs_equal_tflm(path: Path, optimize: bool) -> None:
+    session = whit.Session(path, optimize=optimize)
+    oracle = Tflm(path.read_bytes())
+    seen = []
+    for inputs in inputs_for(session, path.stem, 150):
+        expected = oracle.run(inputs)
+        outputs = session.run(inputs)
+        assert outputs.keys() == {p.name for p in session.outputs}
+        for name, value in outputs.items():
+            np.testing.assert_array_equal(value, expected[name])
+        seen.append(outputs)
+    assert distinct(seen) >= DISTINCT
+
+
+def steps(session: whit.Session, count: int, seed: int) -> list[dict[str, np.ndarray]]:
+    """A stream whose level and amplitude wander, as a loud and a quiet room would."""
+    port = session.inputs[0]
+    random = np.random.default_rng(seed)
+    info = np.iinfo(port.dtype.numpy)
+    stream = []
+    for step in range(count):
+        if step % 40 == 0:
+            level = random.uniform(info.min, info.max, port.shape)
+            amplitude = random.uniform(1, 120)
+        values = np.round(random.normal(level, amplitude, port.shape))
+        stream.append({port.name: np.clip(values, info.min, info.max).astype(port.dtype.numpy)})
+    return stream
+
+
+@pytest.mark.parametrize("optimize", [False, True], ids=["plain", "optimized"])
+@pytest.mark.parametrize("path", STREAMING, ids=lambda p: p.stem)
+def test_streams_equal_tflm(path: Path, optimize: bool) -> None:
+    session = whit.Session(path, optimize=optimize)
+    assert session.program.state_bytes or path.stem.startswith("sww")
+    oracle = Tflm(path.read_bytes())
+    stream = steps(session, 1000, seed=3)
+    runs = []
+    for _ in range(2):
+        session.reset()
+        oracle.reset()
+        outputs = []
+        for inputs in stream:
+            expected, found = oracle.run(inputs), session.run(inputs)
+            for name, value in found.items():
+                np.testing.assert_array_equal(value, expected[name])
+            outputs.append(found)
+        runs.append(outputs)
+    assert distinct(runs[0]) >= DISTINCT
+    for first, second in zip(*runs, strict=True):
+        assert all(np.array_equal(first[n], second[n]) for n in first)
+
+
+@pytest.mark.parametrize("path", wake_word_files(), ids=lambda p: p.stem)
+def test_streaming_taps_equal_tflm(path: Path) -> None:
+    session = whit.Session(path, optimize=False)
+    oracle = Tflm(path.read_bytes(), all_tensors=True)
+    computed = {n for node in whit.load(path).nodes for n in node.outputs}
+    compared: set[str] = set()
+    for inputs in steps(session, 40, seed=5):
+        expected = oracle.run(inputs)
+        _, taps = session.run_with_taps(inputs)
+        for name in computed & set(expected) & set(taps):
+            np.testing.assert_array_equal(
+                taps[name].reshape(-1), expected[name].reshape(-1), err_msg=name
+            )
+            compared.add(name)
+    assert len(compared) >= 0.9 * len(computed), sorted(computed - compared)
