@@ -12,6 +12,7 @@ from whit.converter.errors import Refusal, UnsupportedError
 from whit.converter.ir import Graph, Tensor
 from whit.converter.rewrites import optimize as run_rewrites
 from whit.runtime.kernel_table import kernels, pack_params
+from whit.runtime.legalize import detach_outputs
 from whit.runtime.library import lag, scratch_bytes
 from whit.runtime.lowering import lower
 from whit.runtime.plan import Buffer, Overlap, Plan, plan
@@ -65,7 +66,7 @@ def compile_with_details(graph: Graph, target: str = "host", optimize: bool = Tr
     _check_interface(graph)
     if optimize:
         graph = run_rewrites(graph)
-    return _Compiler(graph, target, core.alignment).compile()
+    return _Compiler(detach_outputs(graph), target, core.alignment).compile()
 
 
 def _check_interface(graph: Graph) -> None:

@@ -1,0 +1,100 @@
+"""No `.whit` file, however damaged, reads or writes out of bounds.
+
+Every truncation and every one-bit flip of small programs that together use every kernel, with the
+checksum made right again, is rejected or runs clean under AddressSanitizer and UBSan.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import whit
+from tests.small_graphs import NETWORKS
+from whit.converter.ir import Graph
+from whit.runtime import paths
+from whit.runtime.compile import compile_graph
+from whit.runtime.kernel_table import kernels
+from whit.runtime.tape import Program, seal
+
+SANITIZE = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-g", "-O1"]
+
+
+@pytest.fixture(scope="session")
+def harness(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    cc = shutil.which("clang") or shutil.which("gcc")
+    if cc is None:
+        pytest.skip("no C compiler with sanitizers")
+    program = tmp_path_factory.mktemp("hostile") / "hostile"
+    generic = paths.kernel_set_directory("generic")
+    sources = [Path(__file__).with_name("hostile.c"), *paths.core_sources(), *generic.glob("*.c")]
+    includes = ["-I", str(paths.include_directory()), "-I", str(generic.parent)]
+    command = [cc, "-std=c11", *SANITIZE, *includes, *map(str, sources), "-lm", "-o", str(program)]
+    built = subprocess.run(command, capture_output=True, text=True)
+    if built.returncode and "sanitize" in built.stderr.lower() + built.stdout.lower():
+        pytest.skip("the C compiler lacks sanitizers")
+    assert built.returncode == 0, built.stderr
+    return program
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_every_bit_flip_and_truncation(
+    network: Callable[[], Graph], harness: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "small.whit"
+    file.write_bytes(compile_graph(network(), optimize=False).to_bytes())
+    run = subprocess.run([harness, file], capture_output=True, text=True, timeout=300)
+    assert run.returncode == 0, run.stderr[-3000:]
+    counts = re.fullmatch(r"rejected (\d+) accepted (\d+)\n", run.stdout)
+    assert counts, run.stdout
+    rejected, accepted = map(int, counts.groups())
+    assert rejected + accepted == 1 + 9 * file.stat().st_size
+    # Flips in weights and tables of free values are harmless; flips in the structure are not.
+    assert rejected > file.stat().st_size
+    assert accepted > 100
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_random_mutations(network: Callable[[], Graph], harness: Path, tmp_path: Path) -> None:
+    file = tmp_path / "small.whit"
+    file.write_bytes(compile_graph(network(), optimize=False).to_bytes())
+    run = subprocess.run(
+        [harness, file, "20000", "1"], capture_output=True, text=True, timeout=300
+    )
+    assert run.returncode == 0, run.stderr[-3000:]
+
+
+def test_the_networks_use_every_kernel() -> None:
+    used = {name for n in NETWORKS for name, _ in compile_graph(n(), optimize=False).kernels}
+    assert used == set(kernels())
+
+
+def test_python_reads_back_what_it_wrote() -> None:
+    program = compile_graph(NETWORKS[0]())
+    again = Program.from_bytes(program.to_bytes(), "again")
+    assert again.to_bytes() == program.to_bytes()
+    assert again.inputs == program.inputs and again.states == program.states
+
+
+@pytest.mark.parametrize("where", [0, 5, 20, -1])
+def test_damage_without_a_new_checksum_is_named(where: int, tmp_path: Path) -> None:
+    data = bytearray(compile_graph(NETWORKS[0]()).to_bytes())
+    data[where] ^= 0x10
+    file = tmp_path / "damaged.whit"
+    file.write_bytes(data)
+    with pytest.raises(whit.WhitError, match="damaged.whit"):
+        whit.Session(file)
+
+
+def test_every_truncation_is_a_model_error(tmp_path: Path) -> None:
+    data = compile_graph(NETWORKS[0]()).to_bytes()
+    file = tmp_path / "short.whit"
+    for length in range(4, len(data), 7):
+        file.write_bytes(seal(data[:length]) if length > 200 else data[:length])
+        with pytest.raises(whit.ModelError, match="short.whit"):
+            whit.Session(file)
