@@ -27,6 +27,12 @@ def window_extent(size: int, kernel: int, stride: int, dilation: int, pad: tuple
     return span // stride + 1
 
 
+def same_padding(size: int, kernel: int, stride: int, dilation: int = 1) -> tuple[int, int]:
+    """Padding that gives ceil(size / stride) positions: TFLite's SAME, ONNX's SAME_UPPER."""
+    total = max((-(-size // stride) - 1) * stride + (kernel - 1) * dilation + 1 - size, 0)
+    return total // 2, total - total // 2
+
+
 def _spatial(node: Node, x: Tensor, kernel: tuple[int, int]) -> tuple[int, int]:
     pads = node["padding"]
     height, width = (
