@@ -112,4 +112,16 @@ bool whit_shifts_valid(const whit_check *check, int index, uint64_t count);
 
 bool whit_shift_valid(int32_t shift);
 
+/* Every element offset + sum i*strides, for the `rank` indices i below dims, lies in operand
+ * `index`; offset and strides in elements of element_bytes, to which the operand is aligned. */
+bool whit_nest_fits(const whit_check *check, int index, int rank, const int32_t *dims,
+                    const int32_t *strides, int32_t offset, uint32_t element_bytes);
+
+/* The lag, in bytes, of a kernel that walks x and y by one loop nest, outermost level first, and
+ * in each step reads from x before it writes `run` elements to y. Strides are in elements, `ahead` is
+ * y's offset less x's. WHIT_NO_OVERLAP where x is not read in ascending order. */
+int32_t whit_nest_lag(int rank, const int32_t *dims, const int32_t *x_strides,
+                      const int32_t *y_strides, int64_t ahead, int32_t run,
+                      int32_t element_bytes);
+
 #endif
