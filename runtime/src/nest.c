@@ -38,3 +38,14 @@ int32_t whit_nest_lag(int rank, const int32_t *dims, const int32_t *x_strides,
   }
   return worst > (int64_t)WHIT_OFFSET_MASK ? WHIT_NO_OVERLAP : (int32_t)worst;
 }
+
+int32_t whit_elementwise_lag(int rank, const int32_t *dims, const int32_t *x_strides,
+                             int32_t element_bytes) {
+  int32_t y_strides[WHIT_MAX_DIMS];
+  int32_t step = 1;
+  for (int i = rank - 1; i >= 0; i--) {
+    y_strides[i] = step;
+    step *= dims[i];
+  }
+  return whit_nest_lag(rank, dims, x_strides, y_strides, 0, 1, element_bytes);
+}

@@ -124,4 +124,9 @@ int32_t whit_nest_lag(int rank, const int32_t *dims, const int32_t *x_strides,
                       const int32_t *y_strides, int64_t ahead, int32_t run,
                       int32_t element_bytes);
 
+/* The same for a kernel that reads one element of x, broadcast by its strides, for each element of
+ * a contiguous y. */
+int32_t whit_elementwise_lag(int rank, const int32_t *dims, const int32_t *x_strides,
+                             int32_t element_bytes);
+
 #endif
