@@ -1,6 +1,6 @@
 /* whit: run a compiled program on caller-owned memory.
  *
- *     static uint8_t arena[MODEL_ARENA_BYTES] WHIT_ALIGNED;
+ *     WHIT_ALIGNED static uint8_t arena[MODEL_ARENA_BYTES];
  *     whit_instance net;
  *     whit_init(&net, &model_program, arena, sizeof arena, NULL, 0);
  *     memcpy(whit_input(&net, 0), samples, model_program.inputs[0].bytes);
