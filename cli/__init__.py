@@ -3,7 +3,6 @@
 COMMANDS = (
     "inspect",
     "convert",
-    "quantize",
     "compile",
     "run",
     "bench",

@@ -23,6 +23,7 @@ SCHEMA = 1
 """Version of the JSON: raised when a member changes its meaning or goes away."""
 
 _UNLIMITED = 10_000
+_NAME_LENGTH = 43
 
 as_json = click.option("--json", "json_output", is_flag=True, help="Print JSON, alone on stdout.")
 
@@ -60,13 +61,13 @@ def _plain(value: Any) -> Any:
 
 
 def write_table(
-    columns: Sequence[str], rows: Iterable[Sequence[object]], title: str | None = None
+    columns: Sequence[str], rows: Iterable[Sequence[object]]
 ) -> None:
     """A table on stdout; columns whose name starts with ">" are right-aligned.
 
     A pipe gets whole rows however wide; a terminal gets them folded.
     """
-    table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     for column in columns:
         right = column.startswith(">")
         table.add_column(
@@ -74,7 +75,11 @@ def write_table(
         )
     for row in rows:
         table.add_row(*("" if cell is None else printable(str(cell)) for cell in row))
-    _stdout().print(table)
+    console = _stdout()
+    with console.capture() as capture:
+        console.print(table)
+    for line in capture.get().splitlines():
+        click.echo(line.rstrip())
 
 
 def write_facts(facts: Iterable[tuple[str, object]]) -> None:
@@ -119,6 +124,16 @@ def progress(label: str, total: int | None = None) -> Iterator[Callable[[int], N
         yield lambda steps: bar.advance(task, steps)
 
 
+def short_name(name: str) -> str:
+    """A layer's name for a table. Converters join the names of fused layers by ";", and some
+    names are paths: the first name stays, its middle is left out where it is long."""
+    first = name.split(";")[0] or name
+    if len(first) <= _NAME_LENGTH:
+        return first
+    half = (_NAME_LENGTH - 3) // 2
+    return f"{first[:half]}...{first[-half:]}"
+
+
 def shape_text(shape: Sequence[int]) -> str:
     return "x".join(str(size) for size in shape) if shape else "scalar"
 
@@ -129,7 +144,10 @@ def count_text(value: int | None) -> str | None:
 
 
 def bytes_text(size: int | None) -> str | None:
-    """Bytes exactly, and in KiB where that is easier to read."""
+    """Bytes exactly, and in KiB or MiB where that is easier to read."""
     if size is None:
         return None
-    return f"{size:,} B" if size < 1024 else f"{size:,} B ({size / 1024:.1f} KiB)"
+    if size < 1024:
+        return f"{size:,} B"
+    unit, divisor = ("KiB", 1 << 10) if size < 1 << 20 else ("MiB", 1 << 20)
+    return f"{size:,} B ({size / divisor:.1f} {unit})"

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from whit.converter.ir import Graph, Node, Quantization
+from whit.converter.ir import Graph, Node, Quantization, Tensor
 from whit.converter.ops import OPERATORS
 from whit.runtime.compile import Compiled
 from whit.runtime.plan import Buffer
-from whit.runtime.tape import Program, Record
+from whit.runtime.tape import Port, Program, Record
 
 _CORE_CODE = 1_500
 _KERNEL_CODE = 1_100
@@ -89,8 +89,8 @@ def report(model: Compiled | Program) -> Report:
     return Report(
         name=program.name,
         target=program.target,
-        inputs=_ports(program, "inputs"),
-        outputs=_ports(program, "outputs"),
+        inputs=tuple(_describe(port) for port in program.inputs),
+        outputs=tuple(_describe(port) for port in program.outputs),
         layers=tuple(layers),
         macs=None if constants is None else sum(layer.macs or 0 for layer in layers),
         parameters=None if constants is None else constants[0],
@@ -109,11 +109,8 @@ def estimate_flash(program: Program) -> FlashEstimate:
     )
 
 
-def _ports(program: Program, side: str) -> tuple[TensorReport, ...]:
-    return tuple(
-        TensorReport(p.name, p.shape, p.dtype.value, p.quantization)
-        for p in getattr(program, side)
-    )
+def _describe(value: Tensor | Port) -> TensorReport:
+    return TensorReport(value.name, value.shape, value.dtype.value, value.quantization)
 
 
 def _graph_layers(compiled: Compiled) -> list[LayerReport]:
@@ -134,7 +131,7 @@ def _graph_layer(
     return LayerReport(
         name=node.name,
         op=node.op,
-        outputs=tuple(TensorReport(t.name, t.shape, t.dtype.value, t.quantization) for t in outputs),
+        outputs=tuple(_describe(tensor) for tensor in outputs),
         macs=OPERATORS[node.op].macs(node, inputs, outputs),
         parameters=parameters,
         parameter_bytes=parameter_bytes,
