@@ -47,6 +47,8 @@ def read_feeds(path: Path, ports: Sequence[Port]) -> list[Feed]:
     if len(set(lengths.values())) > 1:
         counts = ", ".join(f"'{name}' {length}" for name, length in lengths.items())
         raise InputError(f"{path}: inputs differ in how many samples they hold: {counts}")
+    if 0 in lengths.values():
+        raise InputError(f"{path}: holds no sample")
     feeds = [{name: stack[i] for name, stack in stacks.items()}
              for i in range(min(lengths.values(), default=1))]
     try:
