@@ -7,6 +7,7 @@ from typing import Any
 
 from whit.converter.check import infer, with_defaults
 from whit.converter.ir import Graph, Node, Quantization, Tensor
+from whit.converter.ops import OperatorError
 
 
 def make_node(
@@ -31,6 +32,8 @@ def add_node(
     """
     node = make_node(op, unique_node_name(graph, name), inputs, outputs, **attributes)
     inferred = infer(node, [graph.tensors[i] if i else None for i in inputs])
+    if len(inferred) != len(outputs):
+        raise OperatorError(f"{len(outputs)} outputs, expected {len(inferred)}")
     per_output = (
         list(quantization)
         if isinstance(quantization, (list, tuple))

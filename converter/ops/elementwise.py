@@ -11,6 +11,7 @@ from whit.converter.ops.operator import (
     ACTIVATION,
     Inferred,
     Operator,
+    OperatorError,
     clamp,
     real,
     register,
@@ -19,14 +20,18 @@ from whit.converter.ops.operator import (
 )
 
 
+def broadcast_shape(a: Tensor, b: Tensor) -> tuple[int, ...]:
+    """The shape two tensors broadcast to, as numpy's do; OperatorError where they do not."""
+    try:
+        return tuple(np.broadcast_shapes(a.shape, b.shape))
+    except ValueError:
+        raise OperatorError(f"shapes {a.shape} and {b.shape} do not broadcast") from None
+
+
 def _infer_binary(node: Node, inputs: Sequence[Tensor | None]) -> Inferred:
     a, b = tensor(inputs, 0), tensor(inputs, 1)
     require(a.dtype is b.dtype, f"inputs are {a.dtype.value} and {b.dtype.value}")
-    try:
-        shape = np.broadcast_shapes(a.shape, b.shape)
-    except ValueError:
-        require(False, f"shapes {a.shape} and {b.shape} do not broadcast")
-    return [(tuple(shape), a.dtype)]
+    return [(broadcast_shape(a, b), a.dtype)]
 
 
 def _evaluate(function: Callable[..., np.ndarray]) -> Callable[..., list[np.ndarray]]:
@@ -45,7 +50,7 @@ def _infer_unary(node: Node, inputs: Sequence[Tensor | None]) -> Inferred:
 def _infer_prelu(node: Node, inputs: Sequence[Tensor | None]) -> Inferred:
     x, alpha = tensor(inputs, 0), tensor(inputs, 1)
     require(x.dtype is alpha.dtype, f"alpha is {alpha.dtype.value}, input {x.dtype.value}")
-    require(np.broadcast_shapes(x.shape, alpha.shape) == x.shape,
+    require(broadcast_shape(x, alpha) == x.shape,
             f"alpha {alpha.shape} does not broadcast to {x.shape}")
     return [(x.shape, x.dtype)]
 

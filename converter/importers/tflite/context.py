@@ -119,6 +119,7 @@ class Context:
         self, op: FileOperator, operator: str, inputs: Sequence[str], **attributes: Any
     ) -> None:
         """One node for the whole operator: it produces all of its outputs."""
+        self.output(op)
         self.add(operator, inputs, [self.output(op, i) for i in range(len(op.outputs))],
                  [self.tensor(i).quantization for i in op.outputs], **attributes)
 

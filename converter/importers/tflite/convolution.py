@@ -20,7 +20,8 @@ Pads = tuple[tuple[int, int], tuple[int, int]]
 
 def conv2d(context: Context, op: FileOperator) -> None:
     x, weights, inputs = _operands(context, op)
-    if len(weights.shape) != 4 or len(x.shape) != 4 or x.shape[3] % (weights.shape[3] or 1):
+    if len(weights.shape) != 4 or len(x.shape) != 4 or not weights.elements or (
+            x.shape[3] % weights.shape[3]):
         raise RefusedError(f"weights {weights.shape} do not fit input {x.shape}",
                            "export the model again")
     strides, dilations = _strides(op), _dilations(op)
@@ -33,7 +34,7 @@ def conv2d(context: Context, op: FileOperator) -> None:
 
 def depthwise_conv2d(context: Context, op: FileOperator) -> None:
     x, weights, inputs = _operands(context, op)
-    if len(weights.shape) != 4 or len(x.shape) != 4:
+    if len(weights.shape) != 4 or len(x.shape) != 4 or not weights.elements:
         raise RefusedError(f"weights {weights.shape} do not fit input {x.shape}",
                            "export the model again")
     strides, dilations = _strides(op), _dilations(op)

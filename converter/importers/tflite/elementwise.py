@@ -13,6 +13,7 @@ from whit.converter.importers.tflite.context import (
 )
 from whit.converter.importers.tflite.reader import FileOperator
 from whit.converter.ir import DType, Tensor
+from whit.converter.ops.elementwise import broadcast_shape
 
 Conversion = Callable[[Context, FileOperator], None]
 
@@ -59,7 +60,7 @@ def bound(side: str) -> Conversion:
             raise RefusedError("neither input is constant, or both are",
                                "use it to limit a tensor to a constant")
         values = np.unique(_real(limit))
-        if values.size != 1 or np.broadcast_shapes(x.shape, limit.shape) != x.shape:
+        if values.size != 1 or broadcast_shape(x, limit) != x.shape:
             raise RefusedError("its constant is not one number", "use one limit for all elements")
         require_same_quantization(context, op, x, limit)
         context.convert(op, "clip", [x.name], **{side: float(values[0])})

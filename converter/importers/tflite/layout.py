@@ -164,6 +164,8 @@ def pad(context: Context, op: FileOperator) -> None:
     x = context.input(op, 0)
     require_same_quantization(context, op, x)
     flat = context.integers(op, 1, "list of paddings")
+    if len(flat) != 2 * len(x.shape):
+        raise RefusedError(f"{len(flat)} paddings for rank {len(x.shape)}", EXPORT_STATIC)
     value = 0.0
     if len(op.inputs) > 2:
         constant = context.input(op, 2)

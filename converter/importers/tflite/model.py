@@ -143,6 +143,9 @@ def _wrong_activation(tensor: FileTensor) -> RefusedError | None:
     if tensor.dtype not in _TYPES:
         return RefusedError(f"'{tensor.name}' is of type {tensor.type.lower()}",
                             "convert the model to float32 or int8")
+    if 0 in tensor.shape:
+        return RefusedError(f"'{tensor.name}' has the empty shape {list(tensor.shape)}",
+                            EXPORT_STATIC)
     if tensor.dtype not in (DType.INT8, DType.UINT8):
         return None
     if tensor.quantization is None:
@@ -155,6 +158,7 @@ def _wrong_activation(tensor: FileTensor) -> RefusedError | None:
 
 
 def _declared(name: str, tensor: FileTensor) -> Tensor:
+    """A graph tensor as the file declares it, valid even where it was refused."""
     dtype = tensor.dtype or DType.FLOAT32
-    return Tensor(name, tensor.shape, dtype, None,
+    return Tensor(name, tuple(size or 1 for size in tensor.shape), dtype, None,
                   None if dtype is DType.FLOAT32 else tensor.quantization)

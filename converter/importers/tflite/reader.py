@@ -205,11 +205,10 @@ class _Reader:
         """Constant data as an array of its own, None where the tensor is computed."""
         stored = np.dtype(np.float16) if kind == _FLOAT16 else dtype.numpy if dtype else None
         raw = self.buffer(table.Buffer(), name)
-        if stored is None or (not raw.size and math.prod(shape)):
+        elements = math.prod(shape)
+        if stored is None or (not raw.size and elements) or table.Sparsity() is not None:
             return None
-        if table.Sparsity() is not None:
-            return None
-        wanted = math.prod(shape) * stored.itemsize
+        wanted = elements * stored.itemsize
         require(raw.size == wanted, f"'{name}' holds {raw.size} bytes, its shape needs {wanted}")
         self.spend(raw.size)
         if dtype is DType.BOOL:
@@ -234,7 +233,7 @@ class _Reader:
     def quantization(
         self, table: Any, name: str, shape: tuple[int, ...], dtype: DType | None
     ) -> Quantization | None:
-        if table is None or not table.ScaleLength() or dtype in (None, DType.FLOAT32):
+        if table is None or dtype is None or dtype is DType.FLOAT32 or not table.ScaleLength():
             return None
         axis, channels = table.QuantizedDimension(), table.ScaleLength()
         require(channels == 1 or (0 <= axis < len(shape) and channels == shape[axis]),
@@ -246,7 +245,7 @@ class _Reader:
         if table.ZeroPointLength():
             require(table.ZeroPointLength() in (1, channels), f"zero points of '{name}'")
             points[:] = table.ZeroPointAsNumpy()
-        limits = np.iinfo(np.int32 if dtype is DType.BOOL else dtype.numpy)  # type: ignore[union-attr]
+        limits = np.iinfo(np.int8 if dtype is DType.BOOL else dtype.numpy)
         require(bool((points >= max(limits.min, -(2**31))).all()
                      and (points <= min(limits.max, 2**31 - 1)).all()),
                 f"zero points of '{name}'")

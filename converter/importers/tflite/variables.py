@@ -91,13 +91,13 @@ class Variables:
         ):
             raise RefusedError(f"'{a.name}' and '{b.name}' of one variable differ", _KEEP_TYPE)
 
-    def states(self, context: Context) -> tuple[list[State], list[tuple[str, Exception]]]:
+    def states(self, context: Context) -> tuple[list[State], list[tuple[str, RefusedError]]]:
         """The states, and what is wrong with any: (tensor name, why).
 
         A variable that is read and never assigned becomes a constant.
         """
         states: list[State] = []
-        refused: list[tuple[str, Exception]] = []
+        refused: list[tuple[str, RefusedError]] = []
         for key, name in self.read_as.items():
             tensor = context.graph.tensors[name]
             try:
