@@ -19,13 +19,16 @@ static inline int32_t whit_clamp(int32_t x, int32_t low, int32_t high) {
   return x < low ? low : x > high ? high : x;
 }
 
-/* round(a * b / 2^31), ties away from zero for positive products and towards zero for negative
- * ones as gemmlowp's nudge has it; saturates the one overflowing case. */
+/* product / 2^31 rounded to nearest, ties up: gemmlowp's nudge and truncating division come to the
+ * same. |product| below 2^62. */
+static inline int32_t whit_round_high(int64_t product) {
+  return (int32_t)((product + ((int64_t)1 << 30)) >> 31);
+}
+
+/* round(a * b / 2^31), ties up; saturates the one overflowing case. */
 static inline int32_t whit_doubling_high_mul(int32_t a, int32_t b) {
   if (a == INT32_MIN && b == INT32_MIN) return INT32_MAX;
-  int64_t product = (int64_t)a * b;
-  int64_t nudge = product >= 0 ? (int64_t)1 << 30 : 1 - ((int64_t)1 << 30);
-  return (int32_t)((product + nudge) / ((int64_t)1 << 31));
+  return whit_round_high((int64_t)a * b);
 }
 
 /* x / 2^exponent rounded to nearest, ties away from zero; exponent in [0, 31]. */
@@ -36,12 +39,13 @@ static inline int32_t whit_rounding_shift_right(int32_t x, int exponent) {
   return (x >> exponent) + (remainder > threshold ? 1 : 0);
 }
 
-/* x * multiplier * 2^(shift - 31): multiplier is Q0.31, shift in [-31, 30], positive to the left. */
+/* x * multiplier * 2^(shift - 31): multiplier is Q0.31 and not negative, shift in [-31, 30],
+ * positive to the left. */
 static inline int32_t whit_requantize(int32_t x, int32_t multiplier, int shift) {
   int left = shift > 0 ? shift : 0;
   int right = shift > 0 ? 0 : -shift;
   int32_t shifted = whit_wrap((uint32_t)x << left);
-  return whit_rounding_shift_right(whit_doubling_high_mul(shifted, multiplier), right);
+  return whit_rounding_shift_right(whit_round_high((int64_t)shifted * multiplier), right);
 }
 
 #endif
