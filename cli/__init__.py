@@ -3,6 +3,7 @@
 COMMANDS = (
     "inspect",
     "convert",
+    "quantize",
     "compile",
     "run",
     "bench",

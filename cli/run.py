@@ -20,7 +20,7 @@ from whit.cli.files import (
     read_model,
     write_atomically,
 )
-from whit.cli.inputs import SEED, Feed, random_feeds, read_feeds
+from whit.cli.inputs import SEED, Feed, normalize_option, random_feeds, read_feeds
 from whit.cli.output import (
     as_json,
     note,
@@ -51,11 +51,12 @@ Outputs = dict[str, np.ndarray]
 @click.option(
     "--input",
     "input_path",
-    type=click.Path(path_type=Path),
     metavar="X",
-    help="A .npz with an array for each input (or a .npy for one input); a leading axis holds "
-    "several samples, run one after another. Without it: random values, the same every time.",
+    help="Samples to run one after another: a .npz with an array for each input, one array of it "
+    "(x.npz:NAME), a .npy or a folder of them; the first axis counts samples. Without it: random "
+    "values, the same every time.",
 )
+@normalize_option
 @click.option(
     "--output",
     "output_path",
@@ -76,7 +77,8 @@ Outputs = dict[str, np.ndarray]
 @as_json
 def command(
     model: Path,
-    input_path: Path | None,
+    input_path: str | None,
+    normalize: tuple[float, float] | None,
     output_path: Path | None,
     steps: int | None,
     board: str | None,
@@ -93,12 +95,12 @@ def command(
     if board is None:
         session = Session(source, optimize=optimize)
         ports, where = session.outputs, "desktop"
-        results = _run(session, _feeds(session.inputs, input_path, steps))
+        results = _run(session, _feeds(session.inputs, input_path, normalize, steps))
     else:
         machine = load_board(board)
         program = program_of(for_board(source, machine, optimize))
         ports, where = program.outputs, f"board {machine.name}"
-        feeds = _feeds(program.inputs, input_path, steps)
+        feeds = _feeds(program.inputs, input_path, normalize, steps)
         with start(program, machine, toolchain) as device:
             results = _run(device, feeds)
     if output_path is not None:
@@ -120,10 +122,15 @@ def _run(machine: Session | Device, feeds: list[Feed]) -> list[Outputs]:
     return results
 
 
-def _feeds(ports: list[Port], path: Path | None, steps: int | None) -> list[Feed]:
+def _feeds(
+    ports: list[Port],
+    path: str | None,
+    normalize: tuple[float, float] | None,
+    steps: int | None,
+) -> list[Feed]:
     if path is None:
         return random_feeds(ports, steps or 1)
-    feeds = read_feeds(path, ports)
+    feeds = read_feeds(path, ports, normalize)
     if steps is None:
         return feeds
     if len(feeds) == 1:
@@ -155,7 +162,7 @@ def _write_json(
     where: str,
     ports: list[Port],
     results: list[Outputs],
-    input_path: Path | None,
+    input_path: str | None,
 ) -> None:
     stacked = _stacked(results)
     write_json(
@@ -163,7 +170,7 @@ def _write_json(
         {
             "model": str(model),
             "ran_on": where,
-            "input": None if input_path is None else str(input_path),
+            "input": input_path,
             "seed": SEED if input_path is None else None,
             "runs": len(results),
             "outputs": [

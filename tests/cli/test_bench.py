@@ -1,0 +1,89 @@
+"""whit bench: fair turns, honest columns."""
+
+from __future__ import annotations
+
+import importlib.util
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.conftest import Call
+from whit.cli.rivals import RIVALS
+from whit.cli.rivals.timing import take_turns
+
+CallJson = Callable[..., dict[str, Any]]
+PACKAGES = {"litert": "ai_edge_litert", "tflm": "tflite_micro", "onnxruntime": "onnxruntime"}
+
+
+def test_turns_alternate_and_measure() -> None:
+    calls: list[str] = []
+
+    def slow() -> None:
+        calls.append("slow")
+        time.sleep(0.01)
+
+    def slower() -> None:
+        calls.append("slower")
+        time.sleep(0.02)
+
+    first, second = take_turns([slow, slower], 3)
+    assert calls[-6:] == ["slow", "slower"] * 3
+    assert first.batch == second.batch == 1
+    assert 0.01 <= first.minimum <= first.median < 0.018 <= second.median < 0.05
+
+
+def test_fast_calls_are_repeated_within_a_turn() -> None:
+    (times,) = take_turns([lambda: None], 2)
+    assert times.batch > 100
+    assert times.minimum < 1e-5
+
+
+def test_bench_of_whit_alone(call: Call, call_json: CallJson, int8_model: Path) -> None:
+    document = call_json("bench", int8_model, "--runs", 3)
+    assert [c["name"] for c in document["contestants"]] == ["whit", "whit Session"]
+    for contestant in document["contestants"]:
+        assert 0 < contestant["min_seconds"] <= contestant["median_seconds"]
+    assert document["contestants"][0]["ratio"] == 1
+    text = call("bench", int8_model, "--runs", 2).stdout
+    assert "whit Session" in text and "ratio" in text
+
+
+@pytest.mark.skipif(
+    not all(map(importlib.util.find_spec, ("ai_edge_litert", "tflite_micro"))),
+    reason="needs LiteRT and TFLM",
+)
+def test_bench_against_rivals(call_json: CallJson, int8_model: Path) -> None:
+    document = call_json("bench", int8_model, "--runs", 2, "--against", "tflm,litert,onnxruntime")
+    contestants = {c["name"]: c for c in document["contestants"]}
+    assert contestants["tflm"]["outputs"] == "same"
+    assert "litert" in contestants
+    (skipped,) = document["skipped"]
+    assert skipped["name"] == "onnxruntime"
+    assert "onnx" in skipped["reason"] or "not installed" in skipped["reason"]
+
+
+def test_missing_rivals_say_how_to_install(
+    call: Call, call_json: CallJson, int8_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for package in ("ai_edge_litert", "tflite_runtime", "tflite_micro", "onnxruntime"):
+        monkeypatch.setitem(__import__("sys").modules, package, None)
+    command = ["bench", int8_model, "--runs", "1", "--against", ",".join(RIVALS)]
+    skipped = {row["name"]: row["reason"] for row in call_json(*command)["skipped"]}
+    assert set(skipped) == set(RIVALS)
+    for name, rival in RIVALS.items():
+        assert rival.install in skipped[name]
+    assert "pip install" in call(*command).stdout
+
+
+def test_a_program_is_measured_alone(
+    call: Call, call_json: CallJson, int8_model: Path, tmp_path: Path
+) -> None:
+    program = tmp_path / "m.whit"
+    call("compile", int8_model, program)
+    document = call_json("bench", program, "--runs", 1, "--against", "litert,tflm")
+    for row in document["skipped"]:
+        assert ".whit" in row["reason"] or "not installed" in row["reason"]
+    assert len(document["skipped"]) == 2
