@@ -7,11 +7,10 @@ models are made of. The graph is laid out as PyTorch exports one: NCHW, Conv and
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
-from onnx import TensorProto, helper, numpy_helper
-
 from data import Split, load
 from layers import (
     Conv,
@@ -24,6 +23,7 @@ from layers import (
     Residual,
     Sequence,
 )
+from onnx import TensorProto, helper, numpy_helper
 
 MODEL = Path(__file__).with_name("digits.onnx")
 SEED = 1
@@ -124,7 +124,7 @@ class _Exporter:
             return self._node("Gemm", [x, *self._parameters(layer)], transB=1)
         raise TypeError(type(layer).__name__)
 
-    def _node(self, op: str, inputs: list[str], **attributes: object) -> str:
+    def _node(self, op: str, inputs: list[str], **attributes: Any) -> str:
         name = f"/{op}_{sum(node.op_type == op for node in self.nodes)}"
         self.nodes.append(
             helper.make_node(op, inputs, [f"{name}_output_0"], name=name, **attributes)
