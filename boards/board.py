@@ -140,7 +140,8 @@ class _Description:
     def _only(self, table: Mapping[str, Any], known: set[str], where: str) -> None:
         for key in table:
             if key not in known:
-                raise self._fail(f"'{where}{key}' is not a key; known are {', '.join(sorted(known))}")
+                keys = ", ".join(sorted(known))
+                raise self._fail(f"'{where}{key}' is not a key; known are {keys}")
 
     def _get(self, table: Mapping[str, Any], key: str, kind: type, where: str = "") -> Any:
         if key not in table:

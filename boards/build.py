@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from whit.boards import linker
 from whit.boards.board import Board
 from whit.boards.size import Sizes, image_sizes
-from whit.boards.toolchain import Toolchain, toolchain
+from whit.boards.toolchain import Job, Toolchain, toolchain
 from whit.converter.errors import CapacityError, InputError, ToolError
 from whit.runtime.emit_c import emit
 from whit.runtime.paths import core_sources, include_directory, kernel_set_directory
@@ -93,26 +93,28 @@ def _sources(board: Board, work: Path) -> Iterator[tuple[linker.Module, Path]]:
         for source in sorted(kernel_set_directory(kernel_set).glob("*.c")):
             yield linker.KERNELS, source
     yield linker.MODEL, work / "model.c"
+    yield linker.SUPPORT, _BOARDS / "_soc" / "freestanding" / "memory.c"
 
 
 def _compile(tools: Toolchain, board: Board, work: Path) -> list[Path]:
-    include = [
-        work,
-        include_directory(),
-        _BOARDS / "_soc",
-        *(kernel_set_directory(name).parent for name in board.target.kernel_sets),
-    ]
-    small: list[tuple[Path, Path]] = []
-    fast: list[tuple[Path, Path]] = []
+    # The compiler caches by its command line, so what does not need the work folder is not told it.
+    headers = [include_directory()]
+    own = [work, *headers, _BOARDS / "_soc"]
+    kernels = [*headers, *(kernel_set_directory(name).parent for name in board.target.kernel_sets)]
+    how: dict[linker.Module, tuple[list[Path], Sequence[str]]] = {
+        linker.STARTUP: (own, _SMALL),
+        linker.RUNTIME: (headers, _SMALL),
+        linker.KERNELS: (kernels, board.target.optimize),
+        linker.MODEL: (own, _SMALL),
+        linker.SUPPORT: ([], _MEMORY),
+    }
+    jobs = []
     for module, source in _sources(board, work):
         out = work / linker.object_name(module, f"{source.parent.name}-{source.stem}")
-        (fast if module is linker.KERNELS else small).append((source, out))
-    tools.compile(small, include, _SMALL)
-    tools.compile(fast, include, board.target.optimize)
-    objects = [out for _, out in small + fast]
-    memory = work / "memory.o"
-    tools.compile([(_BOARDS / "_soc" / "freestanding" / "memory.c", memory)], flags=_MEMORY)
-    return [*objects, memory]
+        include, flags = how[module]
+        jobs.append(Job(source, out, include, flags))
+    tools.compile(jobs)
+    return [job.out for job in jobs]
 
 
 def _link(

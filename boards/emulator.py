@@ -28,7 +28,7 @@ class EmulatorStream:
             raise InputError(f"board '{board.name}' has no emulator")
         command = [word.replace("{elf}", str(elf)) for word in board.emulator.command]
         self._name = command[0]
-        self._errors = tempfile.TemporaryFile()
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115  (closed by close())
         try:
             self._process = subprocess.Popen(
                 command,
@@ -94,6 +94,6 @@ class EmulatorStream:
         if status >= _FAULT:
             return f"the firmware stopped with processor exception {status - _FAULT}"
         self._errors.seek(0)
-        lines = self._errors.read().decode(errors="replace").strip().splitlines()[-_ERROR_LINES:]
+        lines = self._errors.read().decode(errors="replace").strip().splitlines()[:_ERROR_LINES]
         said = ":\n  " + "\n  ".join(lines) if lines else ""
         return f"{self._name} ended unexpectedly with status {status}{said}"

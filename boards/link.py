@@ -6,6 +6,7 @@ emulator's pipes, a serial port, a socket.
 
 from __future__ import annotations
 
+import contextlib
 import struct
 import time
 import zlib
@@ -21,7 +22,7 @@ _HEAD = struct.Struct("<BBBBH")
 _CRC = struct.Struct("<I")
 _INFO = struct.Struct("<10I")
 _MAX_PAYLOAD = 1024
-_TRIES = 3
+_TRIES = 4
 _REPLY_SECONDS = 20.0
 RUN_SECONDS = 600.0
 
@@ -189,10 +190,8 @@ class Link:
 
     def exit(self, status: int = 0) -> None:
         """Stop the device. Its answer may be lost as it stops; that is no error."""
-        try:
+        with contextlib.suppress(ToolError):
             self._command(Command.EXIT, struct.pack("<I", status), 0)
-        except ToolError:
-            pass
 
     def _ask_info(self) -> Info:
         reply = self._command(Command.INFO, b"", _INFO.size)

@@ -54,7 +54,7 @@ def linker_script(board: Board) -> str:
         f"ORIGIN = {m.address:#x}, LENGTH = {m.bytes:#x}"
         for m in board.memories
     )
-    code = "\n".join(_code(module.section, f"*whit-{module.name}-*.o", flash) for module in COMPILED)
+    code = "\n".join(_code(m.section, f"*whit-{m.name}-*.o", flash) for m in COMPILED)
     return f"""\
 ENTRY(Reset_Handler)
 

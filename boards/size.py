@@ -8,6 +8,7 @@ from pathlib import Path
 
 from elftools.common.exceptions import ELFError
 from elftools.elf.elffile import ELFFile
+from elftools.elf.sections import SymbolTableSection
 
 from whit.boards import linker
 from whit.boards.board import Board, Memory
@@ -94,4 +95,5 @@ def symbols(elf: Path) -> set[str]:
     """Names of every symbol in the image's symbol table."""
     with elf.open("rb") as file:
         table = ELFFile(file).get_section_by_name(".symtab")
-        return {s.name for s in table.iter_symbols() if s.name} if table else set()
+        assert isinstance(table, SymbolTableSection)
+        return {symbol.name for symbol in table.iter_symbols() if symbol.name}

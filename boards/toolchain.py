@@ -31,6 +31,16 @@ _ERROR_LINES = 12
 
 
 @dataclass(frozen=True)
+class Job:
+    """One source to compile. include: folders of headers; flags come behind all others."""
+
+    source: Path
+    out: Path
+    include: Sequence[Path] = ()
+    flags: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
 class Toolchain:
     """A compiler told its core. command: how it is called, core included.
 
@@ -43,21 +53,14 @@ class Toolchain:
     compile_flags: tuple[str, ...]
     link_flags: tuple[str, ...]
 
-    def compile(
-        self,
-        jobs: Sequence[tuple[Path, Path]],
-        include: Sequence[Path] = (),
-        flags: Sequence[str] = (),
-    ) -> None:
-        """Compile every (source, object) of `jobs`; `flags` come behind all others.
+    def compile(self, jobs: Sequence[Job]) -> None:
+        """Compile every job. Raises ToolError with the compiler's last lines."""
+        head = [*self.command, *_FLAGS, *self.compile_flags]
 
-        Raises ToolError with the compiler's last lines.
-        """
-        head = [*self.command, *_FLAGS, *self.compile_flags, *(f"-I{path}" for path in include)]
-
-        def one(job: tuple[Path, Path]) -> None:
-            source, out = job
-            _run([*head, *flags, "-c", str(source), "-o", str(out)], f"compiling {source.name}")
+        def one(job: Job) -> None:
+            include = [f"-I{path}" for path in job.include]
+            files = ["-c", str(job.source), "-o", str(job.out)]
+            _run([*head, *include, *job.flags, *files], f"compiling {job.source.name}")
 
         with ThreadPoolExecutor(_PARALLEL) as pool:
             list(pool.map(one, jobs))

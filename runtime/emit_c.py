@@ -28,12 +28,6 @@ from whit.runtime.tape import (
     region_of,
 )
 
-_KEYWORDS = frozenset(
-    "alignas alignof auto bool break case char const constexpr continue default do double else enum "
-    "extern false float for goto if inline int long nullptr register restrict return short signed "
-    "sizeof static static_assert struct switch thread_local true typedef typeof union unsigned void "
-    "volatile while".split()
-)
 _REGIONS = {ARENA: "WHIT_ARENA", CONSTANTS: "WHIT_CONSTANTS", STATE: "WHIT_STATE"}
 _DTYPES = ("FLOAT32", "INT8", "UINT8", "INT16", "INT32", "INT64", "BOOL")
 _WORDS_A_LINE = 8
@@ -49,9 +43,9 @@ def emit(program: Program, name: str = "model") -> dict[str, str]:
     """The text of `<name>.c` and `<name>.h`, by file name.
 
     The header declares `<name>_program` and the macros `<NAME>_ARENA_BYTES`, `<NAME>_STATE_BYTES`
-    and `<NAME>_DIGEST`. Raises InputError where `name` is no C identifier.
+    and `<NAME>_DIGEST`. Raises InputError where `name` cannot begin a C identifier.
     """
-    if not re.fullmatch(r"[A-Za-z]\w*", name, re.ASCII) or name in _KEYWORDS:
+    if not re.fullmatch(r"[A-Za-z]\w*", name, re.ASCII):
         raise InputError(f"'{name}' cannot name C declarations; use letters, digits and '_'")
     return {f"{name}.h": _header(program, name), f"{name}.c": _source(program, name)}
 
@@ -244,7 +238,7 @@ def _port(port: Port, name: int) -> str:
 
 
 def _float(value: float) -> str:
-    """A C literal of exactly this float32; hexadecimal, since decimal rounding is the compiler's."""
+    """A C literal of exactly this float32: hexadecimal, so that nobody rounds it."""
     return "0.0f" if value == 0 else f"{value.hex()}f"
 
 
