@@ -1,6 +1,6 @@
 """Node → kernel calls; see `registry`. Each module imported here registers its family."""
 
-from whit.runtime.lowering import layout, resize
+from whit.runtime.lowering import activation, layout, quantization, resize
 from whit.runtime.lowering.registry import LoweringError, lower
 
 __all__ = ["LoweringError", "lower"]

@@ -30,7 +30,7 @@ def strided_copy(
     x_offset: int = 0,
     y_offset: int = 0,
 ) -> KernelCall:
-    """The call that copies a box of `dims` elements from x to y; strides and offsets in elements."""
+    """The call that copies a box of `dims` from x to y; strides and offsets in elements."""
     nest = collapse(dims, x_strides, y_strides)
     return KernelCall(
         "copy_any",
