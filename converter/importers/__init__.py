@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from whit.converter.errors import InputError, ModelError
-from whit.converter.importers import tflite
+from whit.converter.importers import onnx, tflite
 from whit.converter.ir import Graph
 
 _HEAD = 4096
@@ -28,6 +28,7 @@ class Importer(Protocol):
 
 IMPORTERS: tuple[Importer, ...] = (
     tflite,
+    onnx,
 )
 
 

@@ -1,0 +1,105 @@
+"""What an importer knows about ONNX values: constants, and how a node refuses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import onnx
+import onnx.helper
+
+from whit.converter.ir import Quantization
+from whit.converter.rewrites.constant_folding import dequantized
+
+
+class Refused(Exception):
+    """A node that cannot be imported: why, and what its owner can do."""
+
+    def __init__(self, reason: str, remedy: str):
+        super().__init__(reason)
+        self.reason = reason
+        self.remedy = remedy
+
+
+@dataclass(frozen=True, eq=False)
+class Constant:
+    """A value known at import.
+
+    With a quantization it is the real number that the stored integers `data` stand for (what a
+    DequantizeLinear of them gives); without, it is `data` itself.
+    """
+
+    data: np.ndarray
+    quantization: Quantization | None = None
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return tuple(self.data.shape)
+
+    def values(self) -> np.ndarray:
+        """The numbers themselves."""
+        if self.quantization is None:
+            return self.data
+        return dequantized(self.data, self.quantization)
+
+    def transposed(self, perm: tuple[int, ...]) -> Constant:
+        quantization = self.quantization
+        if quantization is not None and quantization.axis is not None:
+            quantization = replace(quantization, axis=perm.index(quantization.axis))
+        return Constant(np.ascontiguousarray(self.data.transpose(perm)), quantization)
+
+    def expanded(self, axis: int) -> Constant:
+        """With an axis of size 1 inserted before `axis`."""
+        quantization = self.quantization
+        if quantization is not None and quantization.axis is not None:
+            shifted = quantization.axis + (quantization.axis >= axis)
+            quantization = replace(quantization, axis=shifted)
+        return Constant(np.expand_dims(self.data, axis), quantization)
+
+    def scaled(self, factor: float) -> Constant:
+        """Times a real factor: of a quantized constant only the scales change."""
+        if factor == 1.0:
+            return self
+        if self.quantization is None:
+            return Constant((self.data * np.float32(factor)).astype(self.data.dtype))
+        scale = self.quantization.scale * np.float32(factor)
+        return Constant(self.data, replace(self.quantization, scale=scale))
+
+
+@dataclass(frozen=True)
+class OnnxNode:
+    """An ONNX node with its attributes as Python values (text decoded)."""
+
+    name: str
+    op: str
+    domain: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    attributes: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, proto: onnx.NodeProto) -> OnnxNode:
+        attributes = {}
+        for attribute in proto.attribute:
+            value = onnx.helper.get_attribute_value(attribute)
+            if isinstance(value, bytes):
+                value = value.decode("utf-8", "replace")
+            attributes[attribute.name] = value
+        outputs = tuple(proto.output)
+        name = proto.name or next((output for output in outputs if output), proto.op_type)
+        return cls(name, proto.op_type, proto.domain, tuple(proto.input), outputs, attributes)
+
+    def has(self, index: int) -> bool:
+        """Whether optional input `index` is present."""
+        return index < len(self.inputs) and self.inputs[index] != ""
+
+    def get(self, attribute: str, default: Any = None) -> Any:
+        return self.attributes.get(attribute, default)
+
+    def ints(self, attribute: str, default: tuple[int, ...] | None = None) -> tuple[int, ...]:
+        """A list attribute; Refused where it is needed and missing."""
+        value = self.attributes.get(attribute, default)
+        if value is None:
+            raise Refused(f"attribute '{attribute}' is missing", "export the model again")
+        return tuple(int(i) for i in value)
