@@ -50,12 +50,12 @@ def test_folder_in_order_of_name(tmp_path: Path) -> None:
 
 
 def test_empty_folder_and_missing_file(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="no .npy or .npz"):
+    with pytest.raises(InputError, match=r"no \.npy or \.npz"):
         load_samples(tmp_path, ONE)
     with pytest.raises(InputError, match=r"nowhere\.npy"):
         load_samples(tmp_path / "nowhere.npy", ONE)
     (tmp_path / "text.npy").write_text("not an array")
-    with pytest.raises(InputError, match="not a .npy or .npz"):
+    with pytest.raises(InputError, match=r"not a \.npy or \.npz"):
         load_samples(tmp_path / "text.npy", ONE)
 
 
