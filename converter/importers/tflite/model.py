@@ -57,7 +57,16 @@ class _Import:
             self.add_output(index)
         if self.refusals:
             raise UnsupportedError(self.model.source, self.refusals)
+        self.drop_parameters()
         return check(graph)
+
+    def drop_parameters(self) -> None:
+        """Forget constants that became attributes: shapes, paddings, axes."""
+        graph = self.context.graph
+        used = {name for node in graph.nodes for name in (*node.inputs, *node.outputs)}
+        used |= {state.input for state in graph.states}
+        used |= {*graph.inputs, *graph.outputs}
+        graph.tensors = {name: t for name, t in graph.tensors.items() if name in used}
 
     def add_input(self, index: int) -> None:
         name, tensor = self.context.names[index], self.context.tensor(index)

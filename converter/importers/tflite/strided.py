@@ -74,6 +74,8 @@ def _index(spec: Spec, i: int, extent: int, axis: int) -> tuple[int, int, int]:
     """(begin, size, step) of one index."""
     begin, end, stride = spec.begin[i], spec.end[i], spec.strides[i]
     if spec.shrink_axis_mask >> i & 1:
+        if spec.begin_mask >> i & 1:  # TFLite's kernels let it win, tf.strided_slice does not
+            begin = 0
         if not -extent <= begin < extent:
             raise ValueError(f"index {begin} is outside axis {axis} of {extent}")
         return begin % extent, 1, 1
