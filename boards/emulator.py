@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import select
+import selectors
 import subprocess
 import tempfile
 from pathlib import Path
@@ -43,11 +43,13 @@ class EmulatorStream:
                 f"cannot start {command[0]} ({error.strerror}): board '{board.name}' needs it; "
                 f"install it (Debian: apt install {board.emulator.package})"
             ) from error
+        assert self._process.stdout is not None
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(self._process.stdout, selectors.EVENT_READ)
 
     def read(self, count: int, timeout: float) -> bytes:
         assert self._process.stdout is not None
-        ready, _, _ = select.select([self._process.stdout], [], [], max(timeout, 0.0))
-        if not ready:
+        if not self._selector.select(max(timeout, 0.0)):
             return b""
         data = os.read(self._process.stdout.fileno(), count)
         if not data:
@@ -74,6 +76,7 @@ class EmulatorStream:
         if self._process.poll() is None:
             self._process.kill()
         self._process.wait()
+        self._selector.close()
         for pipe in (self._process.stdin, self._process.stdout, self._errors):
             assert pipe is not None
             pipe.close()

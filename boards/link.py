@@ -25,6 +25,7 @@ _MAX_PAYLOAD = 1024
 _TRIES = 4
 _REPLY_SECONDS = 20.0
 RUN_SECONDS = 600.0
+_EXIT_SECONDS = 2.0
 
 
 class Command(IntEnum):
@@ -189,9 +190,11 @@ class Link:
         self._command(Command.RESET, b"", 0)
 
     def exit(self, status: int = 0) -> None:
-        """Stop the device. Its answer may be lost as it stops; that is no error."""
-        with contextlib.suppress(ToolError):
-            self._command(Command.EXIT, struct.pack("<I", status), 0)
+        """Tell the device to stop. One that does not answer, having stopped or hung, is no error."""
+        frame = Frame(self._next_sequence(), Command.EXIT, struct.pack("<I", status))
+        with contextlib.suppress(ToolError, FrameError):
+            self._stream.write(encode(frame))
+            self._answer(frame.sequence, time.monotonic() + _EXIT_SECONDS)
 
     def _ask_info(self) -> Info:
         reply = self._command(Command.INFO, b"", _INFO.size)
@@ -207,8 +210,7 @@ class Link:
         self, command: Command, payload: bytes, answer_bytes: int, seconds: float | None = None
     ) -> bytes:
         """Send a command, return the payload of its answer."""
-        self._sequence = self._sequence % 255 + 1
-        frame = Frame(self._sequence, command, payload)
+        frame = Frame(self._next_sequence(), command, payload)
         reason = ""
         for _ in range(_TRIES):
             self._stream.write(encode(frame))
@@ -226,6 +228,10 @@ class Link:
             f"the device did not answer the command '{command.name.lower()}' in {_TRIES} tries "
             f"({reason}); check that it runs whit's firmware and that nothing else uses its port"
         )
+
+    def _next_sequence(self) -> int:
+        self._sequence = self._sequence % 255 + 1
+        return self._sequence
 
     def _answer(self, sequence: int, deadline: float) -> Frame:
         """The answer to the command `sequence`: older answers, come late, are passed over."""

@@ -12,6 +12,7 @@ import pytest
 from elftools.elf.elffile import ELFFile
 
 from tests.boards.programs import delay_line, scaled
+from whit.boards import linker
 from whit.boards.board import Board, load_board
 from whit.boards.build import Firmware, board_header, build
 from whit.boards.size import image_sizes, symbols
@@ -70,10 +71,8 @@ def test_initialized_variables_count_in_both_memories(tmp_path: Path) -> None:
     gcc = shutil.which("arm-none-eabi-gcc")
     if gcc is None:
         pytest.skip("arm-none-eabi-gcc is not installed")
-    from whit.boards.linker import linker_script
-
     script = tmp_path / "link.ld"
-    script.write_text(linker_script(BOARD))
+    script.write_text(linker.linker_script(BOARD))
     source = tmp_path / "whit-runtime-x.c"
     source.write_text("int table[5] = {1}; void Reset_Handler(void) { table[0]++; }")
     elf = tmp_path / "x.elf"
@@ -84,9 +83,6 @@ def test_initialized_variables_count_in_both_memories(tmp_path: Path) -> None:
     subprocess.run(link, check=True, capture_output=True)
     sizes = image_sizes(elf, BOARD)
     assert sizes.flash.modules["data"] == sizes.ram.modules["data"] == 20
-    binary = tmp_path / "x.bin"
-    objcopy = gcc.replace("gcc", "objcopy")
-    subprocess.run([objcopy, "-O", "binary", "-j", ".*", str(elf), str(binary)], check=False)
     with elf.open("rb") as file:
         segments = [s for s in ELFFile(file).iter_segments() if s["p_filesz"]]
         assert sizes.flash.total == max(s["p_paddr"] + s["p_filesz"] for s in segments)
@@ -150,9 +146,7 @@ def test_c_of_boards_has_no_warnings(program: Program, tmp_path: Path) -> None:
     gcc = shutil.which("arm-none-eabi-gcc")
     if gcc is None:
         pytest.skip("arm-none-eabi-gcc is not installed")
-    from whit.boards import build as module
-
-    folder = Path(module.__file__).parent
+    folder = Path(linker.__file__).parent
     for name, text in emit(program).items():
         (tmp_path / name).write_text(text)
     (tmp_path / "board.h").write_text(board_header(BOARD))

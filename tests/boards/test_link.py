@@ -135,3 +135,9 @@ def test_refusals_are_errors() -> None:
         host.write(4090, b"too long")
     with pytest.raises(ToolError, match=r"'reset'.*out of range"):
         host.reset()
+
+
+def test_exit_does_not_wait_for_a_device_that_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(link, "_EXIT_SECONDS", 0.01)
+    host = Link(FakeDevice(lambda n, data: data if n < 3 else b""))
+    host.exit()
