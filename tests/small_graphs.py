@@ -112,7 +112,8 @@ def float_network() -> Graph:
     x = b.input(float_tensor("x", 1, 4, 4, 2))
     y = b.op("conv2d", [x, b.floats("w", 4, 3, 3, 1), b.floats("b", 4)],
              padding=((1, 1), (1, 1)), groups=2, activation="relu")
-    y = b.op("depthwise_conv2d", [y, b.floats("dw", 1, 2, 2, 4)], dilations=(2, 1))
+    y = b.op("depthwise_conv2d", [y, b.floats("dw", 1, 2, 2, 4)], dilations=(2, 1),
+             padding=((0, 0), (0, 0)))
     y = b.op("add", [y, b.floats("a", 4)])
     y = b.op("sub", [y, b.floats("s", 1, 3, 1)], activation="relu6")
     y = b.op("mul", [y, b.floats("m", 1)])

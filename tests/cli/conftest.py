@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
-from tests.small_graphs import Builder, float_network, int8_network, q
+from tests.small_graphs import Builder, float_network, q
 from tests.support import int8_tensor
 from whit.cli.main import cli
 from whit.converter.exporters import tflite
@@ -53,9 +53,28 @@ def classifier() -> Graph:
     b = Builder("classifier", seed=1)
     x = b.input(int8_tensor("x", 1, 8, 6, 3, scale=0.02, zero_point=-5))
     w = b.weights("w", (4, 3, 3, 3), 0)
-    y = b.op("conv2d", [x, w, b.bias(4, w, x)], q(0.05, 3), activation="relu")
+    y = b.op("conv2d", [x, w, b.bias(4, w, x)], q(0.05, 3),
+             padding=((0, 0), (0, 0)), activation="relu")
     m = b.op("mean", [y], q(0.05, 3), axes=(1, 2), keepdims=False)
     w = b.weights("fc", (5, 4), None)
+    b.graph.outputs = [b.op("fully_connected", [m, w, b.bias(5, w, m)], q(0.1, 7))]
+    return b.graph
+
+
+def streaming() -> Graph:
+    """int8 with state: a window of the last 7 rows, 5 of them new, and a convolution over it."""
+    b = Builder("streaming", seed=2)
+    rows = q(0.02, -5)
+    x = b.input(int8_tensor("x", 1, 5, 4, 3, scale=0.02, zero_point=-5))
+    old = b.graph.add(int8_tensor("old", 1, 2, 4, 3, scale=0.02, zero_point=-5))
+    window = b.op("concat", [old.name, x], rows, axis=1)
+    new = b.op("slice", [window], rows, begin=(0, 5, 0, 0), size=(1, 2, 4, 3), step=(1,) * 4)
+    b.state(old, new, np.full((1, 2, 4, 3), -5, np.int8))
+    w = b.weights("w", (4, 3, 3, 3), 0)
+    y = b.op("conv2d", [window, w, b.bias(4, w, window)], q(0.05, 3),
+             strides=(2, 1), padding=((0, 0), (0, 0)), activation="relu6")  # fmt: skip
+    m = b.op("reshape", [y], q(0.05, 3), shape=(1, 24))
+    w = b.weights("fc", (5, 24), None)
     b.graph.outputs = [b.op("fully_connected", [m, w, b.bias(5, w, m)], q(0.1, 7))]
     return b.graph
 
@@ -73,7 +92,7 @@ def int8_model(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def streaming_model(tmp_path: Path) -> Path:
-    return _file(tmp_path, "streaming", int8_network())
+    return _file(tmp_path, "streaming", streaming())
 
 
 @pytest.fixture

@@ -36,7 +36,7 @@ def test_control_characters_are_escaped() -> None:
 
 @pytest.mark.parametrize(
     ("size", "text"),
-    [(0, "0 B"), (1023, "1,023 B"), (1536, "1,536 B (1.5 KiB)"), (1 << 20, "1,048,576 B (1.0 MiB)")],
+    [(0, "0 B"), (1023, "1,023 B"), (1536, "1,536 B (1.5 KiB)"), (2**20, "1,048,576 B (1.0 MiB)")],
 )
 def test_bytes(size: int, text: str) -> None:
     assert bytes_text(size) == text
