@@ -277,15 +277,15 @@ def _blocks(first: str) -> Callable[[Context, OnnxNode], None]:
         if len(x.shape) != 4 or block < 1:
             raise Refused(f"blocks of {block} in rank {len(x.shape)}", _AGAIN)
         n, c, h, w = x.shape
+        crd = node.get("mode", "DCR") == "CRD"
         if first == "depth":
-            crd = node.get("mode", "DCR") == "CRD"
             apart = (n, c // block**2, block, block, h, w) if crd else (
                 n, block, block, c // block**2, h, w)
             perm = (0, 1, 4, 2, 5, 3) if crd else (0, 3, 4, 1, 5, 2)
             joined = (n, c // block**2, h * block, w * block)
         else:
             apart = (n, c, h // block, block, w // block, block)
-            perm = (0, 3, 5, 1, 2, 4)
+            perm = (0, 1, 3, 5, 2, 4) if crd else (0, 3, 5, 1, 2, 4)
             joined = (n, c * block**2, h // block, w // block)
         output = node.outputs[0]
         parts = ctx.move("reshape", node, x.name, ctx.fresh(f"{output}.blocks"), shape=apart)
