@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from whit.boards.size import Sizes, image_sizes
 from whit.boards.toolchain import Job, Toolchain, toolchain
 from whit.converter.errors import CapacityError, InputError, ToolError
 from whit.runtime.emit_c import emit
+from whit.runtime.kernel_table import kernels
 from whit.runtime.paths import core_sources, include_directory, kernel_set_directory
 from whit.runtime.tape import Program
 
@@ -55,7 +56,7 @@ def build(
         (work / "board.h").write_text(board_header(board))
         script = work / "link.ld"
         script.write_text(linker.linker_script(board))
-        objects = _compile(tools, board, work)
+        objects = _compile(tools, program, board, work)
         image = work / "firmware.elf"
         _link(tools, board, objects, script, image)
         try:
@@ -81,7 +82,20 @@ def board_header(board: Board) -> str:
 """
 
 
-def _sources(board: Board, work: Path) -> Iterator[tuple[linker.Module, Path]]:
+def kernel_sources(kernel_set: str, used: Collection[str]) -> list[Path]:
+    """The C files of a set that may define any of the kernels `used` (names of kernels.h): those
+    that spell a name, and those that spell no kernel's name, which are helpers."""
+    found = []
+    for source in sorted(kernel_set_directory(kernel_set).glob("*.c")):
+        text = source.read_text()
+        if any(name in text for name in used) or not any(name in text for name in kernels()):
+            found.append(source)
+    return found
+
+
+def _sources(
+    program: Program, board: Board, work: Path
+) -> Iterator[tuple[linker.Module, Path]]:
     for family in board.soc:
         for source in sorted((_BOARDS / "_soc" / family).glob("*.c")):
             yield linker.STARTUP, source
@@ -90,26 +104,26 @@ def _sources(board: Board, work: Path) -> Iterator[tuple[linker.Module, Path]]:
     for source in core_sources():
         yield linker.RUNTIME, source
     for kernel_set in board.target.kernel_sets:
-        for source in sorted(kernel_set_directory(kernel_set).glob("*.c")):
+        for source in kernel_sources(kernel_set, {name for name, _ in program.kernels}):
             yield linker.KERNELS, source
     yield linker.MODEL, work / "model.c"
     yield linker.SUPPORT, _BOARDS / "_soc" / "freestanding" / "memory.c"
 
 
-def _compile(tools: Toolchain, board: Board, work: Path) -> list[Path]:
+def _compile(tools: Toolchain, program: Program, board: Board, work: Path) -> list[Path]:
     # The compiler caches by its command line, so what does not need the work folder is not told it.
     headers = [include_directory()]
     own = [work, *headers, _BOARDS / "_soc"]
-    kernels = [*headers, *(kernel_set_directory(name).parent for name in board.target.kernel_sets)]
+    sets = [*headers, *(kernel_set_directory(name).parent for name in board.target.kernel_sets)]
     how: dict[linker.Module, tuple[list[Path], Sequence[str]]] = {
         linker.STARTUP: (own, _SMALL),
         linker.RUNTIME: (headers, _SMALL),
-        linker.KERNELS: (kernels, board.target.optimize),
+        linker.KERNELS: (sets, board.target.optimize),
         linker.MODEL: (own, _SMALL),
         linker.SUPPORT: ([], _MEMORY),
     }
     jobs = []
-    for module, source in _sources(board, work):
+    for module, source in _sources(program, board, work):
         out = work / linker.object_name(module, f"{source.parent.name}-{source.stem}")
         include, flags = how[module]
         jobs.append(Job(source, out, include, flags))

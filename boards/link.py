@@ -190,7 +190,7 @@ class Link:
         self._command(Command.RESET, b"", 0)
 
     def exit(self, status: int = 0) -> None:
-        """Tell the device to stop. One that does not answer, having stopped or hung, is no error."""
+        """Tell the device to stop. It may be gone or hung already; that is no error."""
         frame = Frame(self._next_sequence(), Command.EXIT, struct.pack("<I", status))
         with contextlib.suppress(ToolError, FrameError):
             self._stream.write(encode(frame))

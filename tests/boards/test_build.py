@@ -14,11 +14,12 @@ from elftools.elf.elffile import ELFFile
 from tests.boards.programs import delay_line, scaled
 from whit.boards import linker
 from whit.boards.board import Board, load_board
-from whit.boards.build import Firmware, board_header, build
+from whit.boards.build import Firmware, board_header, build, kernel_sources
 from whit.boards.size import image_sizes, symbols
 from whit.converter.errors import CapacityError, InputError, ToolError
 from whit.runtime import paths
 from whit.runtime.emit_c import emit
+from whit.runtime.kernel_table import kernels
 from whit.runtime.tape import Program
 
 BOARD = load_board("qemu-mps2-an386")
@@ -161,3 +162,22 @@ def test_c_of_boards_has_no_warnings(program: Program, tmp_path: Path) -> None:
             text=True,
         )
         assert done.returncode == 0, done.stderr
+
+
+def test_sources_chosen_for_a_kernel_define_it(tmp_path: Path) -> None:
+    """For every kernel alone; what a file defines is the compiler's word."""
+    gcc, nm = shutil.which("gcc"), shutil.which("nm")
+    if gcc is None or nm is None:
+        pytest.skip("gcc or nm is not installed")
+    folder = paths.kernel_set_directory("generic")
+    include = [f"-I{paths.include_directory()}", f"-I{folder.parent}"]
+    defined: dict[str, Path] = {}
+    for source in folder.glob("*.c"):
+        out = tmp_path / "x.o"
+        subprocess.run([gcc, "-std=c11", *include, "-c", str(source), "-o", str(out)], check=True)
+        listing = subprocess.run([nm, "-g", str(out)], capture_output=True, text=True).stdout
+        defined |= {line.split()[2]: source for line in listing.splitlines() if " T " in line}
+    chosen = {name: kernel_sources("generic", {name}) for name in kernels()}
+    wrong = [n for n, files in chosen.items() if defined[f"whit_{n}_generic"] not in files]
+    assert not wrong
+    assert max(map(len, chosen.values())) < len(list(folder.glob("*.c"))) / 2
