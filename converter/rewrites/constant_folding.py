@@ -28,7 +28,9 @@ def dequantized(data: np.ndarray, quantization: Quantization) -> np.ndarray:
     return ((data.astype(np.int32) - zero_point).astype(np.float32) * scale).astype(np.float32)
 
 
-def _moved(node: Node, inputs: list[Tensor], output: Quantization | None) -> list[np.ndarray] | None:
+def _moved(
+    node: Node, inputs: list[Tensor], output: Quantization | None
+) -> list[np.ndarray] | None:
     """Outputs of an operator that moves stored numbers; None where it would have to compute."""
     if any(t.quantization is None or not t.quantization.is_per_tensor for t in inputs):
         return None

@@ -32,10 +32,10 @@ def weights_absorb(graph: Graph, name: str, readers: dict[str, list[Node]]) -> b
                 return False
             if not weights_absorb(graph, reader.outputs[0], readers):
                 return False
-        elif reader.op != "fully_connected" or reader.inputs[0] != name:
-            return False
-        elif not graph.tensors[reader.inputs[1]].is_constant:
-            return False
+        else:
+            dense = reader.op == "fully_connected" and reader.inputs[0] == name
+            if not dense or not graph.tensors[reader.inputs[1]].is_constant:
+                return False
     return bool(readers.get(name))
 
 

@@ -32,7 +32,9 @@ def _pads_with_zero(pad: Node, x: Tensor) -> bool:
     return round(pad["value"] / float(x.quantization.scale[0])) == 0
 
 
-def _fused(graph: Graph, pad: Node, node: Node, makers: Mapping[str, Node]) -> dict[str, Any] | None:
+def _fused(
+    graph: Graph, pad: Node, node: Node, makers: Mapping[str, Node]
+) -> dict[str, Any] | None:
     """The attributes of `node` with `pad` taken in; None where that would change a result."""
     if node.op not in ("conv2d", "depthwise_conv2d", "average_pool2d", "max_pool2d"):
         return None
@@ -45,9 +47,10 @@ def _fused(graph: Graph, pad: Node, node: Node, makers: Mapping[str, Node]) -> d
     own: Pads = node["padding"]
     padding = tuple((o[0] + p[0], o[1] + p[1]) for o, p in zip(own, pads[1:3], strict=True))
     changed: dict[str, Any] = {"padding": padding}
-    if node.op in ("average_pool2d", "max_pool2d"):
-        if any(max(p) >= size for p, size in zip(padding, node["kernel"], strict=True)):
-            return None
+    if "kernel" in node.attributes and any(
+        max(p) >= size for p, size in zip(padding, node["kernel"], strict=True)
+    ):
+        return None
     if node.op == "max_pool2d":
         lowest = pad["value"] == -np.inf and x.quantization is None
         zero = _pads_with_zero(pad, x) and _is_nonnegative(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -14,9 +13,9 @@ from whit.converter.rewrites.permutation import Order, applied, carried, core, i
 
 
 class Orders(Protocol):
-    """The chosen order of each node's outputs, by node name, and which nodes were free to choose."""
+    """The chosen order of each node's outputs, by node name; which nodes were free to choose."""
 
-    order: Mapping[str, Order] | dict[str, Order]
+    order: dict[str, Order]
 
     def is_free(self, node: Node) -> bool: ...
 
@@ -60,7 +59,8 @@ class Relayout:
 
     def build(self) -> Graph:
         for name in [*self.graph.inputs, *(state.input for state in self.graph.states)]:
-            self._place(self.graph.tensors[name], name, identity(len(self.graph.tensors[name].shape)))
+            tensor = self.graph.tensors[name]
+            self._place(tensor, name, identity(len(tensor.shape)))
         for tensor in self.graph.tensors.values():
             if tensor.is_constant:
                 self.result.add(tensor)
@@ -97,7 +97,7 @@ class Relayout:
         """The constant as an operand of an operator that computes in `order`."""
         assert tensor.data is not None
         missing = len(order) - len(tensor.shape)
-        if order == identity(len(order)) or tensor.elements == 1 and missing >= 0:
+        if order == identity(len(order)) or (tensor.elements == 1 and missing >= 0):
             return tensor.name
         key = (tensor.name, order)
         if key not in self.moved:

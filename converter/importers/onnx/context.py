@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from whit.converter.build import add_node
-from whit.converter.importers.onnx.values import Constant, OnnxNode, Refused
+from whit.converter.importers.onnx.values import Constant, OnnxNode, RefusedError
 from whit.converter.ir import DType, Graph, Quantization, Tensor
 from whit.converter.rewrites.permutation import inverse
 
@@ -57,7 +58,7 @@ class Context:
     def constant(self, node: OnnxNode, index: int, what: str) -> Constant:
         name = node.inputs[index]
         if name not in self.constants:
-            raise Refused(f"{what} '{name}' is computed at run time", _CONSTANT_REMEDY)
+            raise RefusedError(f"{what} '{name}' is computed at run time", _CONSTANT_REMEDY)
         return self.constants[name]
 
     def ints(self, node: OnnxNode, index: int, what: str) -> tuple[int, ...]:
@@ -72,10 +73,10 @@ class Context:
         return self.graph.tensors[self._operands[name]]
 
     def number(self, name: str) -> Tensor:
-        """The tensor of a float32 value; Refused where it is of another type."""
+        """The tensor of a float32 value; RefusedError where it is of another type."""
         tensor = self.tensor(name)
         if tensor.dtype is not DType.FLOAT32:
-            raise Refused(
+            raise RefusedError(
                 f"'{name}' is {tensor.dtype.value}, not float32",
                 "export the model in float32, or quantized as QDQ or QLinear operators",
             )
@@ -84,10 +85,14 @@ class Context:
     def add_constant(self, name: str, value: Constant) -> str:
         """A constant tensor; where quantized, the float32 tensor that dequantizes it."""
         if value.data.dtype.name not in {dtype.value for dtype in DType}:
-            raise Refused(f"'{name}' is {value.data.dtype}", "export the model in float32")
+            raise RefusedError(f"'{name}' is {value.data.dtype}", "export the model in float32")
         if value.data.size == 0:
-            raise Refused(f"'{name}' has no elements", "remove the empty tensor")
-        stored = self.graph.constant(self.fresh(name), value.data, value.quantization)
+            raise RefusedError(f"'{name}' has no elements", "remove the empty tensor")
+        # No computed value can bear an initializer's name, so its first tensor may.
+        own = value.stored or name
+        if own not in self.constants or own in self.graph.tensors:
+            own = self.fresh(own)
+        stored = self.graph.constant(own, value.data, value.quantization)
         if value.quantization is None:
             return stored.name
         output = self.fresh(f"{name}_real")
@@ -158,6 +163,7 @@ class Context:
     def to_nhwc(self, node: OnnxNode, name: str) -> str:
         """Value `name` [N,C,H,W] as [N,H,W,C]; [N,C,L] as [N,1,L,C]."""
         tensor = self.tensor(name)
+        node = replace(node, name=f"{node.name}_layout")
         if len(tensor.shape) == 4:
             moved = self.fresh(f"{name}.nhwc")
             return self.move("transpose", node, tensor.name, moved, perm=NHWC)
@@ -169,12 +175,13 @@ class Context:
             return self.move(
                 "reshape", node, turned, self.fresh(f"{name}.nhwc"), shape=(n, 1, length, c)
             )
-        raise Refused(
+        raise RefusedError(
             f"its input has rank {len(tensor.shape)}", "only 1-D and 2-D spatial operators exist"
         )
 
     def from_nhwc(self, node: OnnxNode, source: str, output: str, rank: int) -> None:
         """Make ONNX value `output` of rank 3 or 4 from `source`, the inverse of `to_nhwc`."""
+        node = replace(node, name=f"{node.name}_layout")
         if rank == 3:
             n, _, width, c = self.graph.tensors[source].shape
             source = self.move(

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 
 from whit.converter.importers.onnx.context import Context
-from whit.converter.importers.onnx.values import Constant, OnnxNode, Refused
+from whit.converter.importers.onnx.values import Constant, OnnxNode, RefusedError
 from whit.converter.importers.onnx.windows import window
 
 _OHWI = (0, 2, 3, 1)
@@ -18,7 +21,7 @@ def conv(ctx: Context, node: OnnxNode) -> None:
     rank = len(x.shape)
     place = window(node, x.shape, weights.shape[2:])
     if weights.data.ndim != rank or place.kernel[-(rank - 2):] != weights.shape[2:]:
-        raise Refused(
+        raise RefusedError(
             f"weights {weights.shape} do not fit its kernel_shape and input", "export it again"
         )
     if rank == 3:
@@ -30,18 +33,14 @@ def conv(ctx: Context, node: OnnxNode) -> None:
     if node.has(2):
         bias = ctx.constant(node, 2, "the bias")
         inputs.append(ctx.add_constant(node.inputs[2], bias))
-    more = {} if depthwise else {"groups": groups}
     output = node.outputs[0]
-    result = ctx.add(
-        "depthwise_conv2d" if depthwise else "conv2d",
-        node,
-        inputs,
-        ctx.internal(output, "nhwc"),
-        strides=place.strides,
-        dilations=place.dilations,
-        padding=place.padding,
-        **more,
-    )
+    attributes: dict[str, Any] = {
+        "strides": place.strides, "dilations": place.dilations, "padding": place.padding,
+    }
+    if not depthwise:
+        attributes["groups"] = groups
+    op = "depthwise_conv2d" if depthwise else "conv2d"
+    result = ctx.add(op, node, inputs, ctx.internal(output, "nhwc"), **attributes)
     ctx.from_nhwc(node, result, output, rank)
 
 
@@ -64,7 +63,7 @@ def gemm(ctx: Context, node: OnnxNode) -> None:
     x = ctx.number(node.inputs[0]).name
     weights = ctx.constant(node, 1, "the matrix B")
     if weights.data.ndim != 2 or len(ctx.shape(node.inputs[0])) != 2:
-        raise Refused("its matrices do not have rank 2", "export it as MatMul and Add")
+        raise RefusedError("its matrices do not have rank 2", "export it as MatMul and Add")
     if node.get("transA", 0):
         x = ctx.move("transpose", node, x, ctx.fresh(f"{node.inputs[0]}.t"), perm=(1, 0))
     if not node.get("transB", 0):
@@ -78,7 +77,7 @@ def gemm(ctx: Context, node: OnnxNode) -> None:
         if ctx.is_constant(node.inputs[2]):
             value = ctx.constants[node.inputs[2]].scaled(beta)
             if _is_bias(value, outputs) and (value.quantization is None or value.data.ndim == 1):
-                bias = Constant(value.data.reshape(-1), value.quantization)
+                bias = replace(value, data=value.data.reshape(-1))
             elif value.data.size == 1 and value.quantization is None:
                 bias = Constant(np.full(outputs, value.data.reshape(-1)[0], value.data.dtype))
             else:
@@ -86,7 +85,7 @@ def gemm(ctx: Context, node: OnnxNode) -> None:
         else:
             addend = ctx.number(node.inputs[2]).name
             if beta != 1:
-                factor = ctx.add_constant(f"{node.name}.beta", Constant(np.float32([beta])))
+                factor = ctx.add_constant(f"{node.name}.beta", Constant(np.array([beta], np.float32)))
                 addend = ctx.add("mul", node, [addend, factor], ctx.fresh(f"{addend}.scaled"))
     if addend is None:
         _fully_connected(ctx, node, x, weights, bias, output)
@@ -103,7 +102,7 @@ def matmul(ctx: Context, node: OnnxNode) -> None:
     while weights.data.ndim > 2 and weights.shape[0] == 1 and weights.quantization is None:
         weights = Constant(weights.data[0])
     if weights.data.ndim not in (1, 2):
-        raise Refused(
+        raise RefusedError(
             f"its second matrix is a batch of shape {weights.shape}",
             "split it into one MatMul per matrix",
         )
@@ -111,7 +110,7 @@ def matmul(ctx: Context, node: OnnxNode) -> None:
     if weights.data.ndim == 2:
         _fully_connected(ctx, node, x.name, weights.transposed((1, 0)), None, output)
     elif len(x.shape) == 1:
-        raise Refused("it multiplies two vectors", "write it as Mul and ReduceSum")
+        raise RefusedError("it multiplies two vectors", "write it as Mul and ReduceSum")
     else:
         column = ctx.fresh(f"{output}.column")
         _fully_connected(ctx, node, x.name, weights.expanded(0), None, column)

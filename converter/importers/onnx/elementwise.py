@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from whit.converter.importers.onnx.context import Context
-from whit.converter.importers.onnx.values import Constant, OnnxNode, Refused
+from whit.converter.importers.onnx.values import Constant, OnnxNode, RefusedError
 
 _UNBOUNDED = 3.4e38
 """Exporters write float32's extremes for "no bound"."""
@@ -26,7 +26,7 @@ def divide(ctx: Context, node: OnnxNode) -> None:
     x = ctx.number(node.inputs[0])
     divisor = ctx.array(node, 1, "the divisor")
     if not divisor.all():
-        raise Refused("it divides by zero", "check the model's normalization constants")
+        raise RefusedError("it divides by zero", "check the model's normalization constants")
     reciprocal = Constant((1.0 / divisor.astype(np.float64)).astype(np.float32))
     factor = ctx.add_constant(f"{node.inputs[1]}.reciprocal", reciprocal)
     ctx.add("mul", node, [x.name, factor], node.outputs[0])
@@ -55,9 +55,9 @@ def sum_all(ctx: Context, node: OnnxNode) -> None:
 def batch_normalization(ctx: Context, node: OnnxNode) -> None:
     x = ctx.number(node.inputs[0])
     if node.get("training_mode", 0) or any(node.outputs[1:]):
-        raise Refused("it is in training mode", "export the model in inference mode")
+        raise RefusedError("it is in training mode", "export the model in inference mode")
     if not node.get("spatial", 1):
-        raise Refused("it is not per channel (spatial=0)", "export it with a later opset")
+        raise RefusedError("it is not per channel (spatial=0)", "export it with a later opset")
     names = ("the scale", "the bias", "the mean", "the variance")
     gamma, beta, mean, variance = (
         ctx.array(node, i, what).astype(np.float64) for i, what in enumerate(names, 1)
@@ -111,9 +111,10 @@ def prelu(ctx: Context, node: OnnxNode) -> None:
     x = ctx.number(node.inputs[0])
     slope = ctx.constant(node, 1, "the slope")
     # Opset 7 and 8 tie a slope [C] to the channels of [N,C,...]; so do exporters after them.
-    if slope.data.ndim == 1 and slope.data.size > 1 and len(x.shape) > 2:
-        if slope.data.size != x.shape[-1] and slope.data.size == x.shape[1]:
-            slope = Constant(slope.values().reshape(-1, *(1,) * (len(x.shape) - 2)))
+    size, rank = slope.data.size, len(x.shape)
+    per_channel = slope.data.ndim == 1 and rank > 2 and size == x.shape[1] != x.shape[-1]
+    if per_channel and size > 1:
+        slope = Constant(slope.values().reshape(-1, *(1,) * (rank - 2)))
     ctx.add("prelu", node, [x.name, ctx.add_constant(node.inputs[1], slope)], node.outputs[0])
     ctx.define(node.outputs[0])
 
@@ -147,7 +148,7 @@ def softmax(ctx: Context, node: OnnxNode) -> None:
     rank, output = len(x.shape), node.outputs[0]
     axis = int(node.get("axis", -1 if ctx.opset >= 13 else 1))
     if not -rank <= axis < max(rank, 1):
-        raise Refused(f"axis {axis} is outside rank {rank}", "export the model again")
+        raise RefusedError(f"axis {axis} is outside rank {rank}", "export the model again")
     axis %= max(rank, 1)
     if axis == rank - 1:
         ctx.add("softmax", node, [x.name], output)

@@ -8,7 +8,7 @@ import numpy as np
 import onnx
 import onnx.reference
 
-from whit.converter.importers.onnx.values import Refused
+from whit.converter.importers.onnx.values import RefusedError
 
 _MOST_ELEMENTS = 1 << 26
 _RANDOM = frozenset({
@@ -44,9 +44,9 @@ def _elements(op: str, inputs: Sequence[np.ndarray | None]) -> float:
 def fold(
     proto: onnx.NodeProto, inputs: Sequence[np.ndarray | None], opset: int
 ) -> list[np.ndarray]:
-    """The outputs of a node by ONNX's reference implementation; Refused where it has none."""
+    """The outputs of a node by ONNX's reference implementation; RefusedError where it has none."""
     if _elements(proto.op_type, inputs) > _MOST_ELEMENTS:
-        raise Refused("its constant result is too large to compute at import", _REMEDY)
+        raise RefusedError("its constant result is too large to compute at import", _REMEDY)
     feeds = {
         name: array for name, array in zip(proto.input, inputs, strict=True) if array is not None
     }
@@ -65,6 +65,6 @@ def fold(
     # The reference implementation raises whatever numpy and its own checks raise.
     except Exception as error:
         reason = " ".join(str(error).split())[:200]
-        raise Refused(f"cannot be computed at import ({reason})", _REMEDY) from error
+        raise RefusedError(f"cannot be computed at import ({reason})", _REMEDY) from error
     by_name = dict(zip((name for name in proto.output if name), results, strict=True))
     return [np.asarray(by_name[name]) if name else np.zeros(0) for name in proto.output]

@@ -25,10 +25,10 @@ from whit.converter.importers.onnx import (
 from whit.converter.importers.onnx.context import Context
 from whit.converter.importers.onnx.folding import fold, foldable
 from whit.converter.importers.onnx.reader import checked, default_opset
-from whit.converter.importers.onnx.values import Constant, OnnxNode, Refused
+from whit.converter.importers.onnx.values import Constant, OnnxNode, RefusedError
 from whit.converter.ir import DType, Graph, Quantization, Tensor
 from whit.converter.ops import OperatorError
-from whit.converter.rewrites import run
+from whit.converter.rewrites import Pass, run
 from whit.converter.rewrites.constant_folding import fold_constants
 from whit.converter.rewrites.dead_code import remove_dead_code
 from whit.converter.rewrites.edit import rename_tensors
@@ -49,7 +49,7 @@ OPERATORS: dict[str, Handler] = {
     **shape.OPERATORS,
 }
 
-_LAYOUT = [
+_LAYOUT: list[tuple[str, Pass]] = [
     ("dead code", remove_dead_code),
     ("constant folding", fold_constants),
     ("identity", remove_identities),
@@ -112,7 +112,7 @@ class _Import:
             graph = check(make_islands_int8(graph), after="quantize dequantize")
         return check(self._named(run(graph, _LAYOUT)), after="naming")
 
-    def _refuse(self, node: str, operator: str, refused: Refused | OperatorError) -> None:
+    def _refuse(self, node: str, operator: str, refused: RefusedError | OperatorError) -> None:
         remedy = getattr(refused, "remedy", "export the model without it")
         self.refusals.append(Refusal(node, operator, str(refused), remedy))
 
@@ -134,7 +134,7 @@ class _Import:
                 continue
             try:
                 self._input(value, nodes, constants)
-            except Refused as refused:
+            except RefusedError as refused:
                 self._refuse(value.name, "input", refused)
         if self.refusals:
             raise UnsupportedError(self.source, self.refusals)
@@ -144,7 +144,7 @@ class _Import:
     ) -> None:
         tensor_type = value.type.tensor_type
         if not value.type.HasField("tensor_type") or not tensor_type.HasField("shape"):
-            raise Refused("it is no tensor of a known shape", _FIX_SHAPE)
+            raise RefusedError("it is no tensor of a known shape", _FIX_SHAPE)
         extents: list[int] = []
         for axis, dim in enumerate(tensor_type.shape.dim):
             if dim.HasField("dim_value") and dim.dim_value > 0:
@@ -154,14 +154,14 @@ class _Import:
                 dim.dim_value = 1
             else:
                 name = f"'{dim.dim_param}'" if dim.dim_param else str(dim.dim_value or "?")
-                raise Refused(f"its dimension {axis} ({name}) is not fixed", _FIX_SHAPE)
+                raise RefusedError(f"its dimension {axis} ({name}) is not fixed", _FIX_SHAPE)
         if not extents and tensor_type.shape.dim:
-            raise Refused("its shape is empty", _FIX_SHAPE)
+            raise RefusedError("its shape is empty", _FIX_SHAPE)
         kind = tensor_type.elem_type
         types = {1: DType.FLOAT32, 2: DType.UINT8, 3: DType.INT8}
         if kind not in types:
             known = onnx.TensorProto.DataType.Name(kind) if kind else "untyped"
-            raise Refused(f"it is {known.lower()}", "use float32, int8 or uint8 inputs")
+            raise RefusedError(f"it is {known.lower()}", "use float32, int8 or uint8 inputs")
         dtype, name = types[kind], value.name
         quantization: Quantization | None = None
         if dtype is not DType.FLOAT32:
@@ -189,7 +189,7 @@ class _Import:
             refusals = len(self.refusals)
             try:
                 self._node(proto, node)
-            except (Refused, OperatorError) as refused:
+            except (RefusedError, OperatorError) as refused:
                 self._refuse(node.name, node.op, refused)
             except WhitError:
                 raise
@@ -237,9 +237,9 @@ class _Import:
         if node.op in quantized.MOVING and node.inputs[0] in self.ctx.unsigned:
             self.ctx.unsigned.update(node.outputs)
 
-    def _unknown(self, node: OnnxNode) -> Refused:
+    def _unknown(self, node: OnnxNode) -> RefusedError:
         name = f"{node.domain}.{node.op}" if node.domain else node.op
-        return Refused(
+        return RefusedError(
             f"whit has no operator {name}",
             "replace it by supported operators, or leave it out of the model",
         )
@@ -296,12 +296,14 @@ class _Import:
             name = value.name
             try:
                 if name in ctx.constants or name not in ctx.tensors:
-                    raise Refused("it does not depend on the input", "leave it out of the model")
+                    raise RefusedError(
+                        "it does not depend on the input", "leave it out of the model"
+                    )
                 tensor = graph.tensors[ctx.tensors[name]]
                 if name in ctx.unsigned and tensor.name == name:
                     self._unsigned_output(tensor)
                 graph.outputs.append(name)
-            except Refused as refused:
+            except RefusedError as refused:
                 self._refuse(name, "output", refused)
 
     def _unsigned_output(self, tensor: Tensor) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from whit.converter.importers.onnx.context import Context
-from whit.converter.importers.onnx.values import OnnxNode, Refused
+from whit.converter.importers.onnx.values import OnnxNode, RefusedError
 from whit.converter.importers.onnx.windows import window
 
 _SPATIAL_ONLY = "replace it by one without"
@@ -11,13 +11,13 @@ _SPATIAL_ONLY = "replace it by one without"
 
 def _refuse_dilations(dilations: tuple[int, int]) -> None:
     if dilations != (1, 1):
-        raise Refused("a dilated pooling window", _SPATIAL_ONLY)
+        raise RefusedError("a dilated pooling window", _SPATIAL_ONLY)
 
 
 def max_pool(ctx: Context, node: OnnxNode) -> None:
     x = ctx.tensor(node.inputs[0])
     if any(node.outputs[1:]):
-        raise Refused("its second output, the indices, is used", "replace MaxUnpool by Resize")
+        raise RefusedError("its second output, the indices, is used", "replace MaxUnpool by Resize")
     place = window(node, x.shape)
     _refuse_dilations(place.dilations)
     source = ctx.to_nhwc(node, node.inputs[0])
@@ -68,7 +68,7 @@ def _mean(
     x = ctx.number(node.inputs[0])
     rank, output = len(x.shape), node.outputs[0]
     if any(not -rank <= axis < rank for axis in axes):
-        raise Refused(f"axes {axes} are outside rank {rank}", "export the model again")
+        raise RefusedError(f"axes {axes} are outside rank {rank}", "export the model again")
     axes = tuple(sorted({axis % rank for axis in axes}))
     if keepdims:
         ctx.add("mean", node, [x.name], output, axes=axes, keepdims=True)
@@ -82,7 +82,7 @@ def _mean(
 def global_average_pool(ctx: Context, node: OnnxNode) -> None:
     rank = len(ctx.shape(node.inputs[0]))
     if rank < 3:
-        raise Refused(f"its input has rank {rank}", "export the model again")
+        raise RefusedError(f"its input has rank {rank}", "export the model again")
     _mean(ctx, node, tuple(range(2, rank)), True)
 
 

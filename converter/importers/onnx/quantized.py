@@ -14,7 +14,7 @@ import onnx
 import onnx.helper
 
 from whit.converter.importers.onnx.context import Context
-from whit.converter.importers.onnx.values import Constant, OnnxNode, Refused
+from whit.converter.importers.onnx.values import Constant, OnnxNode, RefusedError
 from whit.converter.ir import Quantization
 
 UNSIGNED_SHIFT = 128
@@ -34,17 +34,19 @@ def _parameters(
         ctx.array(node, 2, "the zero point") if node.has(2) else np.zeros(scale.shape, np.int8)
     )
     if node.get("block_size", 0):
-        raise Refused("quantization in blocks", "quantize per tensor or per channel")
+        raise RefusedError("quantization in blocks", "quantize per tensor or per channel")
     if scale.dtype != np.float32 or not (np.isfinite(scale).all() and (scale > 0).all()):
-        raise Refused("its scales are not positive float32 numbers", "quantize the model again")
+        raise RefusedError(
+            "its scales are not positive float32 numbers", "quantize the model again"
+        )
     if scale.size != zero_point.size:
-        raise Refused("scales and zero points differ in number", "quantize the model again")
+        raise RefusedError("scales and zero points differ in number", "quantize the model again")
     zero = zero_point.reshape(-1).astype(np.int32) - shift
     axis: int | None = None
     if scale.size > 1:
         axis = int(node.get("axis", 1))
         if not -rank <= axis < rank:
-            raise Refused(f"axis {axis} is outside rank {rank}", "quantize the model again")
+            raise RefusedError(f"axis {axis} is outside rank {rank}", "quantize the model again")
         axis %= rank
     return Quantization(scale.reshape(-1).astype(np.float32), zero, axis)
 
@@ -57,11 +59,11 @@ def quantize_linear(ctx: Context, node: OnnxNode) -> None:
     elif node.get("output_dtype", 0):
         stored = np.dtype(onnx.helper.tensor_dtype_to_np_dtype(int(node.get("output_dtype"))))
     if stored not in (np.int8, np.uint8):
-        raise Refused(f"it quantizes to {stored}", "quantize activations to int8 or uint8")
+        raise RefusedError(f"it quantizes to {stored}", "quantize activations to int8 or uint8")
     shift = UNSIGNED_SHIFT if stored == np.uint8 else 0
     quantization = _parameters(ctx, node, len(x.shape), shift)
     if not quantization.is_per_tensor:
-        raise Refused("activations quantized per channel", "quantize activations per tensor")
+        raise RefusedError("activations quantized per channel", "quantize activations per tensor")
     ctx.add("quantize", node, [x.name], node.outputs[0], quantization, dtype="int8")
     ctx.define(node.outputs[0])
     if shift:
@@ -77,7 +79,7 @@ def dequantize_linear(ctx: Context, node: OnnxNode) -> None:
     shift = UNSIGNED_SHIFT if name in ctx.unsigned else 0
     quantization = _parameters(ctx, node, len(x.shape), shift)
     if x.quantization != quantization:
-        raise Refused(
+        raise RefusedError(
             "its scale or zero point is not what its input was quantized with",
             "use the same parameters, or insert a DequantizeLinear and QuantizeLinear pair",
         )
@@ -88,15 +90,15 @@ def dequantize_linear(ctx: Context, node: OnnxNode) -> None:
 def _dequantized_constant(ctx: Context, node: OnnxNode) -> Constant:
     data = ctx.constants[node.inputs[0]].data
     if data.dtype not in (np.int8, np.uint8, np.int32):
-        raise Refused(f"constants stored as {data.dtype}", "quantize weights to 8 bits")
+        raise RefusedError(f"constants stored as {data.dtype}", "quantize weights to 8 bits")
     shift = UNSIGNED_SHIFT if data.dtype == np.uint8 else 0
     quantization = _parameters(ctx, node, data.ndim, shift)
     axis = quantization.axis
     if axis is not None and data.shape[axis] != quantization.scale.size:
-        raise Refused("its scales do not fit its axis", "quantize the model again")
+        raise RefusedError("its scales do not fit its axis", "quantize the model again")
     if shift:
         data = (data.astype(np.int16) - shift).astype(np.int8)
-    return Constant(data, quantization)
+    return Constant(data, quantization, node.inputs[0])
 
 
 @dataclass(frozen=True)
@@ -143,7 +145,7 @@ def expanded(ctx: Context, node: OnnxNode) -> list[OnnxNode]:
     else:
         row = _QLINEAR[node.op]
     if node.get("channels_last", 0):
-        raise Refused("channels_last", "export the model channels first")
+        raise RefusedError("channels_last", "export the model channels first")
     nodes: list[OnnxNode] = []
     reals: list[str] = []
 
@@ -159,18 +161,20 @@ def expanded(ctx: Context, node: OnnxNode) -> list[OnnxNode]:
         dequantize(node.inputs[at : at + 3], _weight_axis(node) if at == 3 else 0)
     if row.bias is not None and node.has(row.bias):
         factors = [ctx.array(node, at + 1, "the scale").reshape(-1) for at in row.operands]
-        scale = np.prod([np.float32(node.get("alpha", 1.0))]) * factors[0] * factors[1]
+        scale = np.float32(node.get("alpha", 1.0)) * factors[0] * factors[1]
         name = ctx.reserve(f"{node.name}.bias_scale")
         ctx.constants[name] = Constant(scale.astype(np.float32))
         dequantize([node.inputs[row.bias], name], 0)
     attributes = {
-        key: value for key, value in node.attributes.items() if key not in ("channels_last", "opset")
+        key: value
+        for key, value in node.attributes.items()
+        if key not in ("channels_last", "opset")
     }
     if node.op == "QLinearSoftmax":
         axis = int(node.get("axis", -1))
         last = axis in (-1, len(ctx.shape(node.inputs[0])) - 1)
         if not last and int(node.get("opset", 13)) < 13 <= ctx.opset:
-            raise Refused("an axis other than the last", "export it with opset 13 or later")
+            raise RefusedError("an axis other than the last", "export it with opset 13 or later")
         attributes["axis"] = axis
     quantizes = node.has(row.result)
     result = ctx.reserve(f"{node.name}.output") if quantizes else node.outputs[0]
@@ -195,7 +199,8 @@ def input_parameters(
         elif is_qlinear(node):
             row = _QLINEAR.get(node.op)
             operands = row.operands if row else tuple(range(2, len(node.inputs), 3))
-            at = next((i for i in operands if i < len(node.inputs) and node.inputs[i] in same), None)
+            given = [i for i in operands if i < len(node.inputs)]
+            at = next((i for i in given if node.inputs[i] in same), None)
         elif node.op in MOVING and same.intersection(node.inputs):
             same.update(output for output in node.outputs if output)
         if at is None or at + 1 >= len(node.inputs) or node.inputs[at + 1] not in constants:

@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from whit.converter.importers.onnx.context import Context
-from whit.converter.importers.onnx.values import OnnxNode, Refused
+from whit.converter.importers.onnx.values import OnnxNode, RefusedError
 from whit.converter.ops.resize import COORDINATES
 
 _ROUNDINGS = {
@@ -24,16 +24,16 @@ def _resized(
 ) -> None:
     shape = ctx.shape(node.inputs[0])
     if len(shape) not in (3, 4) or tuple(size[:2]) != tuple(shape[:2]):
-        raise Refused(f"it resizes {shape} to {size}", "resize the spatial axes only")
+        raise RefusedError(f"it resizes {shape} to {size}", "resize the spatial axes only")
     # Where input and output are one pixel wide, every mode copies it.
     attributes = {"size": (1, size[2]) if len(size) == 3 else tuple(size[2:])}
     if coordinates not in COORDINATES:
-        raise Refused(f"coordinates '{coordinates}'", _REMEDY)
+        raise RefusedError(f"coordinates '{coordinates}'", _REMEDY)
     source = ctx.to_nhwc(node, node.inputs[0])
     output = ctx.internal(node.outputs[0], "nhwc")
     if mode == "nearest":
         if nearest not in _ROUNDINGS:
-            raise Refused(f"nearest_mode '{nearest}'", _REMEDY)
+            raise RefusedError(f"nearest_mode '{nearest}'", _REMEDY)
         ctx.move("resize_nearest", node, source, output, coordinates=coordinates,
                  rounding=_ROUNDINGS[nearest], **attributes)
     elif mode in ("linear", "bilinear"):
@@ -41,21 +41,21 @@ def _resized(
             "resize_bilinear", node, source, output, coordinates=coordinates, **attributes
         )
     else:
-        raise Refused(f"mode '{mode}'", _REMEDY)
+        raise RefusedError(f"mode '{mode}'", _REMEDY)
     ctx.from_nhwc(node, output, node.outputs[0], len(shape))
 
 
 def _scaled_size(shape: tuple[int, ...], scales: np.ndarray) -> tuple[int, ...]:
-    """Output extents; Refused where a scale is not the exact ratio of the extents.
+    """Output extents; RefusedError where a scale is not the exact ratio of the extents.
 
     ONNX maps coordinates with the scale it is given, the catalogue with the ratio of the extents.
     """
     if len(scales) != len(shape) or (scales <= 0).any() or not np.isfinite(scales).all():
-        raise Refused(f"scales {scales.tolist()} do not fit {shape}", "export the model again")
+        raise RefusedError(f"scales {scales.tolist()} do not fit {shape}", "export the model again")
     size = tuple(math.floor(n * float(s)) for n, s in zip(shape, scales, strict=True))
     for before, after, scale in zip(shape, size, scales, strict=True):
         if after < 1 or abs(after - before * float(scale)) > 1e-4:
-            raise Refused(
+            raise RefusedError(
                 f"scale {float(scale):g} of an axis of {before} is no whole number of pixels",
                 "resize to explicit sizes",
             )
@@ -65,9 +65,9 @@ def _scaled_size(shape: tuple[int, ...], scales: np.ndarray) -> tuple[int, ...]:
 def resize(ctx: Context, node: OnnxNode) -> None:
     shape = ctx.shape(node.inputs[0])
     if node.get("antialias", 0):
-        raise Refused("antialias", "resize without it")
+        raise RefusedError("antialias", "resize without it")
     if node.get("keep_aspect_ratio_policy", "stretch") != "stretch":
-        raise Refused("keep_aspect_ratio_policy", "resize to explicit sizes")
+        raise RefusedError("keep_aspect_ratio_policy", "resize to explicit sizes")
     axes = node.ints("axes", tuple(range(len(shape))))
     axes = tuple(axis % len(shape) for axis in axes)
     # Opset 10: (X, scales); later (X, roi, scales, sizes).

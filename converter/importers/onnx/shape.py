@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import numpy as np
 
 from whit.converter.importers.onnx.context import Context
-from whit.converter.importers.onnx.values import Constant, OnnxNode, Refused
+from whit.converter.importers.onnx.values import Constant, OnnxNode, RefusedError
 from whit.converter.ir import DType
 
 _AGAIN = "export the model again"
@@ -15,14 +16,14 @@ _AGAIN = "export the model again"
 
 def _axis(axis: int, rank: int) -> int:
     if not -rank <= axis < rank:
-        raise Refused(f"axis {axis} is outside rank {rank}", _AGAIN)
+        raise RefusedError(f"axis {axis} is outside rank {rank}", _AGAIN)
     return axis % rank
 
 
 def _reshape_to(ctx: Context, node: OnnxNode, shape: tuple[int, ...]) -> None:
     x = ctx.tensor(node.inputs[0])
     if any(size == 0 for size in shape):
-        raise Refused(f"its result {shape} has no elements", "remove the empty tensor")
+        raise RefusedError(f"its result {shape} has no elements", "remove the empty tensor")
     ctx.move("reshape", node, x.name, node.outputs[0], shape=shape)
     ctx.define(node.outputs[0])
 
@@ -33,13 +34,13 @@ def reshape(ctx: Context, node: OnnxNode) -> None:
     for axis, size in enumerate(wanted):
         if size == 0 and not node.get("allowzero", 0):
             if axis >= len(x):
-                raise Refused(f"shape {tuple(wanted)} copies an axis {axis} of {x}", _AGAIN)
+                raise RefusedError(f"shape {tuple(wanted)} copies an axis {axis} of {x}", _AGAIN)
             wanted[axis] = x[axis]
     if wanted.count(-1) == 1:
         known = int(np.prod([size for size in wanted if size != -1], dtype=np.int64))
         elements = int(np.prod(x, dtype=np.int64))
         if known <= 0 or elements % known:
-            raise Refused(f"{elements} elements do not fit shape {tuple(wanted)}", _AGAIN)
+            raise RefusedError(f"{elements} elements do not fit shape {tuple(wanted)}", _AGAIN)
         wanted[wanted.index(-1)] = elements // known
     _reshape_to(ctx, node, tuple(wanted))
 
@@ -48,7 +49,7 @@ def flatten(ctx: Context, node: OnnxNode) -> None:
     x = ctx.shape(node.inputs[0])
     axis = int(node.get("axis", 1))
     if not -len(x) <= axis <= len(x):
-        raise Refused(f"axis {axis} is outside rank {len(x)}", _AGAIN)
+        raise RefusedError(f"axis {axis} is outside rank {len(x)}", _AGAIN)
     axis = axis % len(x) if axis < 0 else axis
     rows = int(np.prod(x[:axis], dtype=np.int64))
     columns = int(np.prod(x[axis:], dtype=np.int64))
@@ -69,7 +70,7 @@ def squeeze(ctx: Context, node: OnnxNode) -> None:
         axes = tuple(axis for axis, size in enumerate(x) if size == 1)
     dropped = {_axis(axis, len(x)) for axis in axes}
     if any(x[axis] != 1 for axis in dropped):
-        raise Refused(f"axes {axes} of {x} are not all of size 1", _AGAIN)
+        raise RefusedError(f"axes {axes} of {x} are not all of size 1", _AGAIN)
     _reshape_to(ctx, node, tuple(size for axis, size in enumerate(x) if axis not in dropped))
 
 
@@ -92,7 +93,7 @@ def transpose(ctx: Context, node: OnnxNode) -> None:
 def concat(ctx: Context, node: OnnxNode) -> None:
     tensors = [ctx.tensor(name) for name in node.inputs]
     if any(t.quantization != tensors[0].quantization for t in tensors):
-        raise Refused(
+        raise RefusedError(
             "its integer inputs have different scales or zero points",
             "dequantize them before and quantize the result",
         )
@@ -116,7 +117,7 @@ def split(ctx: Context, node: OnnxNode) -> None:
         each = -(-extent // max(count, 1))
         sizes = (*(each,) * (count - 1), extent - each * (count - 1))
     if len(sizes) != len(node.outputs) or any(size <= 0 for size in sizes):
-        raise Refused(f"it splits {extent} into {sizes}", "remove the empty pieces")
+        raise RefusedError(f"it splits {extent} into {sizes}", "remove the empty pieces")
     names = [name or ctx.fresh(f"{node.name}.unused") for name in node.outputs]
     ctx.add_many("split", node, [x.name], names, x.quantization, axis=axis, sizes=sizes)
     for name in node.outputs:
@@ -135,7 +136,7 @@ def slice_(ctx: Context, node: OnnxNode) -> None:
         axes = ctx.ints(node, 3, "the axes") if node.has(3) else tuple(range(len(starts)))
         steps = ctx.ints(node, 4, "the steps") if node.has(4) else (1,) * len(starts)
     if not len(starts) == len(ends) == len(axes) == len(steps) or 0 in steps:
-        raise Refused("its starts, ends, axes and steps do not fit one another", _AGAIN)
+        raise RefusedError("its starts, ends, axes and steps do not fit one another", _AGAIN)
     begin, size, step = [0] * rank, list(x.shape), [1] * rank
     for start, end, axis, stride in zip(starts, ends, axes, steps, strict=True):
         at = _axis(axis, rank)
@@ -143,7 +144,7 @@ def slice_(ctx: Context, node: OnnxNode) -> None:
             x.shape[at]
         ))
         if not len(picked):
-            raise Refused(f"it takes nothing of axis {at}", "remove the empty tensor")
+            raise RefusedError(f"it takes nothing of axis {at}", "remove the empty tensor")
         begin[at], size[at], step[at] = picked[0], len(picked), stride if len(picked) > 1 else 1
     ctx.move("slice", node, x.name, node.outputs[0],
              begin=tuple(begin), size=tuple(size), step=tuple(step))
@@ -160,7 +161,7 @@ def pad(ctx: Context, node: OnnxNode) -> None:
     rank = len(x.shape)
     mode = node.get("mode", "constant")
     if mode != "constant":
-        raise Refused(f"padding mode '{mode}'", "use constant padding")
+        raise RefusedError(f"padding mode '{mode}'", "use constant padding")
     value = float(node.get("value", 0.0))
     if node.get("pads") is not None:
         pads = node.ints("pads")
@@ -170,7 +171,7 @@ def pad(ctx: Context, node: OnnxNode) -> None:
             value = float(ctx.array(node, 2, "the padding value").reshape(-1)[0])
     axes = ctx.ints(node, 3, "the axes") if node.has(3) else tuple(range(rank))
     if len(pads) != 2 * len(axes):
-        raise Refused(f"{len(pads)} pads for {len(axes)} axes", _AGAIN)
+        raise RefusedError(f"{len(pads)} pads for {len(axes)} axes", _AGAIN)
     around = [(0, 0)] * rank
     for i, axis in enumerate(axes):
         around[_axis(axis, rank)] = (pads[i], pads[i + len(axes)])
@@ -183,7 +184,7 @@ def pad(ctx: Context, node: OnnxNode) -> None:
             n + min(b, 0) + min(a, 0) for n, (b, a) in zip(x.shape, around, strict=True)
         )
         if min(size) <= 0:
-            raise Refused("it crops everything", "remove the empty tensor")
+            raise RefusedError("it crops everything", "remove the empty tensor")
         source = ctx.move(
             "slice", node, source, ctx.fresh(f"{node.outputs[0]}.cropped"),
             begin=tuple(max(-b, 0) for b, _ in around), size=size, step=(1,) * rank,
@@ -207,7 +208,7 @@ def same(ctx: Context, node: OnnxNode) -> None:
 def dropout(ctx: Context, node: OnnxNode) -> None:
     training = ctx.array(node, 2, "the training mode").any() if node.has(2) else False
     if training or any(node.outputs[1:]):
-        raise Refused("it is in training mode, or its mask is used", "export for inference")
+        raise RefusedError("it is in training mode, or its mask is used", "export for inference")
     ctx.same(node)
 
 
@@ -223,7 +224,7 @@ def cast(ctx: Context, node: OnnxNode) -> None:
         ctx.add("dequantize", node, [x.name], node.outputs[0])
         ctx.define(node.outputs[0])
     else:
-        raise Refused(f"it converts {x.dtype.value} at run time", "keep activations float32")
+        raise RefusedError(f"it converts {x.dtype.value} at run time", "keep activations float32")
 
 
 def expand(ctx: Context, node: OnnxNode) -> None:
@@ -232,12 +233,12 @@ def expand(ctx: Context, node: OnnxNode) -> None:
     try:
         shape = tuple(np.broadcast_shapes(x.shape, wanted))
     except ValueError:
-        raise Refused(f"{x.shape} does not broadcast to {wanted}", _AGAIN) from None
+        raise RefusedError(f"{x.shape} does not broadcast to {wanted}", _AGAIN) from None
     if shape == x.shape:
         ctx.same(node)
         return
     if int(np.prod(shape, dtype=np.int64)) > 1 << 24:
-        raise Refused(f"its result {shape} is too large", "broadcast where it is used instead")
+        raise RefusedError(f"its result {shape} is too large", "broadcast where it is used instead")
     # Adding a zero of the wanted shape repeats the value exactly.
     zero = ctx.add_constant(f"{node.outputs[0]}.zero", Constant(np.zeros(shape, np.float32)))
     ctx.add("add", node, [x.name, zero], node.outputs[0])
@@ -252,11 +253,11 @@ def gather(ctx: Context, node: OnnxNode) -> None:
     indices = [int(i) for i in chosen.reshape(-1)]
     extent = x.shape[axis]
     if not indices or any(not -extent <= i < extent for i in indices):
-        raise Refused(f"indices {indices[:8]} are outside an axis of {extent}", _AGAIN)
+        raise RefusedError(f"indices {indices[:8]} are outside an axis of {extent}", _AGAIN)
     indices = [i % extent for i in indices]
     step = indices[1] - indices[0] if len(indices) > 1 else 1
-    if step == 0 or any(b - a != step for a, b in zip(indices, indices[1:], strict=False)):
-        raise Refused("its indices are not evenly spaced", "use Slice and Concat")
+    if step == 0 or any(b - a != step for a, b in pairwise(indices)):
+        raise RefusedError("its indices are not evenly spaced", "use Slice and Concat")
     begin, size, steps = [0] * len(x.shape), list(x.shape), [1] * len(x.shape)
     begin[axis], size[axis], steps[axis] = indices[0], len(indices), step
     picked = ctx.move(
@@ -275,7 +276,7 @@ def _blocks(first: str) -> Callable[[Context, OnnxNode], None]:
         x = ctx.tensor(node.inputs[0])
         block = int(node.get("blocksize", 0))
         if len(x.shape) != 4 or block < 1:
-            raise Refused(f"blocks of {block} in rank {len(x.shape)}", _AGAIN)
+            raise RefusedError(f"blocks of {block} in rank {len(x.shape)}", _AGAIN)
         n, c, h, w = x.shape
         crd = node.get("mode", "DCR") == "CRD"
         if first == "depth":

@@ -13,7 +13,7 @@ from whit.converter.ir import Quantization
 from whit.converter.rewrites.constant_folding import dequantized
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """A node that cannot be imported: why, and what its owner can do."""
 
     def __init__(self, reason: str, remedy: str):
@@ -27,11 +27,13 @@ class Constant:
     """A value known at import.
 
     With a quantization it is the real number that the stored integers `data` stand for (what a
-    DequantizeLinear of them gives); without, it is `data` itself.
+    DequantizeLinear of them gives); without, it is `data` itself. stored: the name of the
+    quantized integers, where they have one.
     """
 
     data: np.ndarray
     quantization: Quantization | None = None
+    stored: str = ""
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -47,7 +49,8 @@ class Constant:
         quantization = self.quantization
         if quantization is not None and quantization.axis is not None:
             quantization = replace(quantization, axis=perm.index(quantization.axis))
-        return Constant(np.ascontiguousarray(self.data.transpose(perm)), quantization)
+        data = np.ascontiguousarray(self.data.transpose(perm))
+        return replace(self, data=data, quantization=quantization)
 
     def expanded(self, axis: int) -> Constant:
         """With an axis of size 1 inserted before `axis`."""
@@ -55,7 +58,8 @@ class Constant:
         if quantization is not None and quantization.axis is not None:
             shifted = quantization.axis + (quantization.axis >= axis)
             quantization = replace(quantization, axis=shifted)
-        return Constant(np.expand_dims(self.data, axis), quantization)
+        data = np.expand_dims(self.data, axis)
+        return replace(self, data=data, quantization=quantization)
 
     def scaled(self, factor: float) -> Constant:
         """Times a real factor: of a quantized constant only the scales change."""
@@ -64,7 +68,7 @@ class Constant:
         if self.quantization is None:
             return Constant((self.data * np.float32(factor)).astype(self.data.dtype))
         scale = self.quantization.scale * np.float32(factor)
-        return Constant(self.data, replace(self.quantization, scale=scale))
+        return replace(self, quantization=replace(self.quantization, scale=scale))
 
 
 @dataclass(frozen=True)
@@ -98,8 +102,8 @@ class OnnxNode:
         return self.attributes.get(attribute, default)
 
     def ints(self, attribute: str, default: tuple[int, ...] | None = None) -> tuple[int, ...]:
-        """A list attribute; Refused where it is needed and missing."""
+        """A list attribute; RefusedError where it is needed and missing."""
         value = self.attributes.get(attribute, default)
         if value is None:
-            raise Refused(f"attribute '{attribute}' is missing", "export the model again")
+            raise RefusedError(f"attribute '{attribute}' is missing", "export the model again")
         return tuple(int(i) for i in value)

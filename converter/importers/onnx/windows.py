@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from whit.converter.importers.onnx.values import OnnxNode, Refused
+from whit.converter.importers.onnx.values import OnnxNode, RefusedError
 
 Pair = tuple[int, int]
 
@@ -34,7 +34,7 @@ def _pair(values: tuple[int, ...], rank: int, default: int) -> Pair:
     if not values:
         return default, default
     if len(values) != rank - 2:
-        raise Refused(
+        raise RefusedError(
             f"{len(values)} sizes for a window of {rank - 2} axes", "export the model again"
         )
     return (default, values[0]) if rank == 3 else (values[0], values[1])
@@ -52,7 +52,7 @@ def _explicit(
     if auto == "VALID":
         return (0, 0), 0
     if auto != "NOTSET":
-        raise Refused(f"auto_pad '{auto}' is unknown", "export the model with explicit pads")
+        raise RefusedError(f"auto_pad '{auto}' is unknown", "export the model with explicit pads")
     if not ceil:
         return pads, 0
     span = size + sum(pads) - extent
@@ -67,7 +67,7 @@ def window(node: OnnxNode, shape: tuple[int, ...], kernel: tuple[int, ...] | Non
     """The window of `node` on an input [N,C,H,W] or [N,C,L]; kernel where the node does not say."""
     rank = len(shape)
     if rank not in (3, 4):
-        raise Refused(
+        raise RefusedError(
             f"its input has rank {rank}", "only 1-D and 2-D spatial operators are supported"
         )
     sizes = (1, shape[2]) if rank == 3 else (shape[2], shape[3])
@@ -76,11 +76,11 @@ def window(node: OnnxNode, shape: tuple[int, ...], kernel: tuple[int, ...] | Non
     dilations = _pair(node.ints("dilations", ()), rank, 1)
     pads = node.ints("pads", (0,) * (2 * (rank - 2)))
     if len(pads) != 2 * (rank - 2):
-        raise Refused(f"{len(pads)} pads for {rank - 2} axes", "export the model again")
+        raise RefusedError(f"{len(pads)} pads for {rank - 2} axes", "export the model again")
     if rank == 3:
         pads = (0, pads[0], 0, pads[1])
     if min(*kernel_pair, *strides, *dilations) < 1 or min(pads) < 0:
-        raise Refused(
+        raise RefusedError(
             "a kernel size, stride or dilation below 1, or a negative pad",
             "export the model with an explicit Pad or Slice instead",
         )
