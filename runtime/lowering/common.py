@@ -11,8 +11,10 @@ from whit.converter.ir import DType, Graph, Node, Tensor
 from whit.converter.ops.operator import ACTIVATIONS
 from whit.runtime.kernel_table import defines
 from whit.runtime.lowering.registry import LoweringError
+from whit.targets.kernel_call import Number
 
 MAX_DIMS = defines("whit.h")["WHIT_MAX_DIMS"]
+UINT16_MAX = 0xFFFF
 
 
 def operand(graph: Graph, node: Node, index: int) -> Tensor:
@@ -121,6 +123,31 @@ def float_clamp_range(activation: str) -> tuple[float, float]:
     """(low, high) of a fused activation on float32; open sides are infinite."""
     low, high = ACTIVATIONS[activation]
     return (-np.inf if low is None else low, np.inf if high is None else high)
+
+
+def window_params(
+    node: Node, x: Tensor, y: Tensor, kernel: Sequence[int]
+) -> dict[str, Number | tuple[Number, ...]]:
+    """Sizes and window of an operator that slides one over x [N,H,W,C], for its parameters.
+
+    Operators without dilations have no member for them.
+    """
+    params: dict[str, Number | tuple[Number, ...]] = {
+        "batch": x.shape[0], "in_h": x.shape[1], "in_w": x.shape[2],
+        "out_h": y.shape[1], "out_w": y.shape[2],
+    }
+    (top, _), (left, _) = node["padding"]
+    window = {"kernel": tuple(kernel), "stride": node["strides"], "pad": (top, left)}
+    names = {"pad": ("pad_top", "pad_left")}
+    if "dilations" in node.attributes:
+        window["dilation"] = node["dilations"]
+    for name, pair in window.items():
+        if max(pair) > UINT16_MAX:
+            raise LoweringError(
+                f"has a {name} of {max(pair)}; kernels take {UINT16_MAX}", "use a smaller window"
+            )
+        params |= zip(names.get(name, (f"{name}_h", f"{name}_w")), pair, strict=True)
+    return params
 
 
 def contiguous_strides(shape: Sequence[int]) -> tuple[int, ...]:

@@ -10,12 +10,12 @@
  *
  * This file is read by C (include it with KERNEL defined) and by whit.runtime.kernel_table. */
 
-/* conv2d_s8: x, weights s8 [O,KH,KW,C/groups], bias s32 [O] with the input offset folded in
+/* x, weights s8 [O,KH,KW,C/groups], bias s32 [O] with the input offset folded in
  * (bias' = bias - input_zero_point * sum of the channel's weights), multipliers s32 [O or 1],
- * shifts s8 [O or 1], y, scratch: one padding line of C bytes when there is padding */
+ * shifts s8 [O or 1], y, scratch: one window of one group, unless all are read in place */
 KERNEL(1, conv2d_s8, conv2d, "iccccos")
-/* x, weights s8 [KH,KW,C*M], bias s32 [C*M] folded as above, multipliers, shifts, y,
- * scratch: as its implementation wants */
+/* x, weights s8 [KH,KW,C], bias s32 [C] folded as above, multipliers, shifts, y, scratch: one
+ * window where there is padding. More filters than one a channel are a grouped conv2d_s8. */
 KERNEL(2, depthwise_conv2d_s8, depthwise_conv2d, "iccccos")
 /* x [rows,K], weights s8 [O,K], bias s32 [O] folded, multipliers [O or 1], shifts [O or 1], y */
 KERNEL(3, fully_connected_s8, fully_connected, "icccco")
@@ -24,7 +24,9 @@ KERNEL(5, max_pool2d_s8, pool2d, "io")
 /* a, b, y; sub is add with `subtract` set */
 KERNEL(6, add_s8, add_s8, "iio")
 KERNEL(7, mul_s8, mul_s8, "iio")
-/* x, table s32 [256] of exp(beta*scale*(-d)) in Q0.31 as the fixed-point reference computes it, y */
+/* x, table s32 [256], y int8 at scale 1/256 and zero point -128. Entry d is
+ * exp(-beta * input scale * d) in Q0.31 as the fixed-point reference computes it, 0 where that
+ * leaves d out; entry 0 is 2^31 - 1. */
 KERNEL(8, softmax_s8, softmax_s8, "ico")
 /* x, table [256] indexed by the stored byte as unsigned, y: any 8-bit to 8-bit function */
 KERNEL(9, lookup_x8, lookup, "ico")

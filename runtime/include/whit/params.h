@@ -39,10 +39,9 @@ typedef struct {
   int32_t batch;
   int32_t in_h;
   int32_t in_w;
-  int32_t in_c;
+  int32_t channels;
   int32_t out_h;
   int32_t out_w;
-  int32_t multiplier; /* output channels per input channel */
   uint16_t kernel_h;
   uint16_t kernel_w;
   uint16_t stride_h;
@@ -155,7 +154,8 @@ typedef struct {
 } whit_lookup_params;
 
 /* A reduction as two nests: `kept` extents walk the output in order, `reduced` extents walk what
- * is summed into one element; strides are in elements of x. Unused extents are 1, strides 0. */
+ * is summed into one element; strides are in elements of x. Unused extents, the outer ones, are 1.
+ * s8: `offset`, -zero point * elements summed, is added to each sum, and the multiplier divides. */
 typedef struct {
   int32_t kept[WHIT_MAX_DIMS];
   int32_t kept_strides[WHIT_MAX_DIMS];
@@ -163,7 +163,7 @@ typedef struct {
   int32_t reduced_strides[WHIT_MAX_DIMS];
   int32_t multiplier;
   int32_t shift;
-  int32_t input_zero_point;
+  int32_t offset;
   int32_t output_zero_point;
 } whit_mean_s8_params;
 

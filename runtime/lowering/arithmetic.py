@@ -1,0 +1,95 @@
+"""add, sub, mul with broadcasting."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from whit.converter.fixed_point import quantize_multiplier
+from whit.converter.ir import DType, Graph, Node
+from whit.runtime.lowering.common import (
+    broadcast,
+    clamp_range,
+    float_clamp_range,
+    kernel_dtype,
+    operand,
+    output,
+    scale_and_zero_point,
+)
+from whit.runtime.lowering.registry import LoweringError, lowers
+from whit.targets.kernel_call import KernelCall, Number
+
+LEFT_SHIFT = 20
+"""Fraction bits that the operands of a sum get before they are scaled down."""
+
+
+@lowers("add")
+def lower_add(graph: Graph, node: Node) -> list[KernelCall]:
+    return _lower(graph, node)
+
+
+@lowers("sub")
+def lower_sub(graph: Graph, node: Node) -> list[KernelCall]:
+    return _lower(graph, node)
+
+
+@lowers("mul")
+def lower_mul(graph: Graph, node: Node) -> list[KernelCall]:
+    return _lower(graph, node)
+
+
+def _lower(graph: Graph, node: Node) -> list[KernelCall]:
+    a, b, y = operand(graph, node, 0), operand(graph, node, 1), output(graph, node)
+    nest = broadcast(y.shape, a.shape, b.shape)
+    params: dict[str, Number | tuple[Number, ...]] = {
+        "rank": nest.rank,
+        "dims": nest.dims,
+        "a_strides": nest.strides[0],
+        "b_strides": nest.strides[1],
+    }
+    operands = (a.name, b.name, y.name)
+    if kernel_dtype(a, b, y) is DType.FLOAT32:
+        low, high = float_clamp_range(node["activation"])
+        params |= {"clamp_min": low, "clamp_max": high}
+        return [KernelCall(f"{node.op}_f32", operands, params)]
+    (a_scale, a_zero), (b_scale, b_zero), (y_scale, y_zero) = map(scale_and_zero_point, (a, b, y))
+    least, most = clamp_range(y, node["activation"])
+    params |= {
+        "a_zero_point": a_zero,
+        "b_zero_point": b_zero,
+        "output_zero_point": y_zero,
+        "clamp_min": least,
+        "clamp_max": most,
+    }
+    if node.op == "mul":
+        real = np.float64(a_scale) * np.float64(b_scale) / np.float64(y_scale)
+        multiplier, shift = quantize_multiplier(float(real))
+        params |= {"output_multiplier": multiplier, "output_shift": shift}
+        return [KernelCall("mul_s8", operands, params)]
+    params |= _sum_params(node.op, a_scale, b_scale, y_scale)
+    return [KernelCall("add_s8", operands, params)]
+
+
+def _sum_params(
+    op: str, a_scale: np.float32, b_scale: np.float32, y_scale: np.float32
+) -> dict[str, Number]:
+    """Multipliers that bring a and b to twice the larger of their scales, and the sum to y's.
+
+    TFLM computes them in double for add and in float for sub, which differ in the last bits.
+    """
+    real = np.float32 if op == "sub" else np.float64
+    common = real(2) * max(real(a_scale), real(b_scale))
+    ratios = {
+        "a": real(a_scale) / common,
+        "b": real(b_scale) / common,
+        "output": common / (real(1 << LEFT_SHIFT) * real(y_scale)),
+    }
+    params: dict[str, Number] = {"left_shift": LEFT_SHIFT, "subtract": int(op == "sub")}
+    for name, ratio in ratios.items():
+        multiplier, shift = quantize_multiplier(float(ratio)) if np.isfinite(ratio) else (0, 1)
+        if shift > 0:
+            raise LoweringError(
+                f"its operands are {float(common / y_scale):.3g} times coarser than its output",
+                "requantize the output with a larger scale",
+            )
+        params |= {f"{name}_multiplier": multiplier, f"{name}_shift": shift}
+    return params
