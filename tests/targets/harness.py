@@ -93,6 +93,17 @@ class Call:
         region, start = place
         return self.memory[region].bytes[start : start + size]
 
+    def end(self, *letters: str) -> int:
+        """Where the last operand with one of these access letters ends in its region."""
+        access = kernels()[self.kernel].access
+        size = int(np.prod(self.shape)) * np.dtype(self.dtype).itemsize
+        ends = [
+            place[1] + (size if array is None else array.nbytes)
+            for letter, place, array in zip(access, self.places, self.arrays, strict=True)
+            if letter in letters and place is not None
+        ]
+        return max(ends)
+
     def valid(self, **limits: int) -> bool:
         """Whether validate() accepts the call; `limits` replace members of whit_check."""
         shift = defines("kernel.h")["WHIT_REGION_SHIFT"]

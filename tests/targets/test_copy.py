@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -16,7 +18,7 @@ def _strides(shape: tuple[int, ...]) -> tuple[int, ...]:
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("perm", [(0, 1, 2, 3), (3, 1, 0, 2), (0, 3, 1, 2), (1, 0, 2, 3)])
-def test_transpose(dtype: type, perm: tuple[int, ...]) -> None:
+def test_transpose(dtype: Any, perm: tuple[int, ...]) -> None:
     x = np.random.default_rng(1).integers(0, 100, (3, 4, 5, 2)).astype(dtype)
     strides = _strides(x.shape)
     expected = x.transpose(perm)
@@ -29,7 +31,7 @@ def test_transpose(dtype: type, perm: tuple[int, ...]) -> None:
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_negative_strides_and_offsets(dtype: type) -> None:
+def test_negative_strides_and_offsets(dtype: Any) -> None:
     x = np.arange(60).astype(dtype).reshape(5, 12)
     expected = np.zeros((4, 9), dtype)
     expected[1:, 2:8] = x[4:1:-1, 11:5:-1]

@@ -1,6 +1,8 @@
-"""resize_bilinear_s8 and resize_nearest_any: bit for bit TFLM, and ONNX Runtime's rounding modes."""
+"""resize_bilinear_s8 and resize_nearest_any: TFLM bit for bit, and the rounding modes of ONNX."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,7 +21,7 @@ NEAREST_OF_TFLITE = [
 ]
 
 
-def _graph(op: str, before: tuple[int, int], after: tuple[int, int], **attributes: str) -> Graph:
+def _graph(op: str, before: tuple[int, int], after: tuple[int, int], **attributes: Any) -> Graph:
     x = int8_tensor("x", 2, *before, 3, scale=0.05, zero_point=3)
     return one_operator(op, [x], quantization=SAME, size=after, **attributes)
 
