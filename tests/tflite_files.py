@@ -1,4 +1,4 @@
-""".tflite files written record by record, as no converter would, and graphs run by the catalogue."""
+""".tflite files written record by record, and graphs run by their meaning in the catalogue."""
 
 from __future__ import annotations
 

@@ -9,10 +9,11 @@ import pytest
 
 from tests import oracles
 from tests.support import constant, float_tensor, int8_tensor, noise, one_operator
-from whit.converter.build import add_node
+from tests.tflite_files import evaluate
 from whit.converter.errors import UnsupportedError
 from whit.converter.exporters import tflite
-from whit.converter.ir import DType, Graph, Quantization, State, Tensor
+from whit.converter.importers.tflite import load_bytes
+from whit.converter.ir import Graph, Quantization
 from whit.converter.ops import OPERATORS
 
 RANDOM = np.random.default_rng(7)
@@ -159,6 +160,17 @@ def test_operator_means_what_the_catalogue_says(name: str, graph: Graph, on_tflm
             wanted = evaluate(node, [given[i] for i in node.inputs])
             for output, array in zip(graph.outputs, wanted, strict=True):
                 np.testing.assert_allclose(got[output], array, rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("graph", [pytest.param(c[1], id=c[0]) for c in cases() if c[0] != "cast"])
+def test_import_of_export_means_the_same(graph: Graph) -> None:
+    inputs = noise(graph, count=2)
+    again = load_bytes(tflite.export(graph))
+    assert (again.inputs, again.outputs) == (graph.inputs, graph.outputs)
+    for ours, theirs in zip(evaluate(again, inputs), evaluate(graph, inputs), strict=True):
+        for name in graph.outputs:
+            np.testing.assert_array_equal(ours[name], theirs[name])
+            assert again.tensors[name].quantization == graph.tensors[name].quantization
 
 
 def more() -> list[tuple[str, Graph, Reference]]:

@@ -143,7 +143,7 @@ def strided_slice(context: Context, op: FileOperator) -> None:
         context.convert(op, "slice", [x.name], begin=window.begin, size=window.size,
                         step=window.step)
         return
-    if window.size != x.shape:
+    if window.size != x.shape or any(step < 0 for step in window.step):
         x = context.step(op, "slice", x, "window", begin=window.begin, size=window.size,
                          step=window.step)
     context.convert(op, "reshape", [x.name], shape=window.shape)
