@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
-from tests.small_graphs import Builder, float_network, q
-from tests.support import int8_tensor
+from tests.small_graphs import Builder, q
+from tests.support import float_tensor, int8_tensor
 from whit.cli.main import cli
 from whit.converter.exporters import tflite
 from whit.converter.ir import Graph
@@ -61,6 +61,19 @@ def classifier() -> Graph:
     return b.graph
 
 
+def float_classifier() -> Graph:
+    """float32: a 3x3 convolution of 4 channels, max pooling, 3 classes."""
+    b = Builder("float", seed=3)
+    x = b.input(float_tensor("x", 1, 4, 4, 2))
+    y = b.op("conv2d", [x, b.floats("w", 4, 3, 3, 2), b.floats("b", 4)],
+             padding=((1, 1), (1, 1)), activation="relu")  # fmt: skip
+    y = b.op("max_pool2d", [y], kernel=(2, 2), strides=(2, 2), padding=((0, 0), (0, 0)))
+    y = b.op("reshape", [y], shape=(1, 16))
+    y = b.op("fully_connected", [y, b.floats("fc", 3, 16), b.floats("fb", 3)])
+    b.graph.outputs = [b.op("softmax", [y])]
+    return b.graph
+
+
 def streaming() -> Graph:
     """int8 with state: a window of the last 7 rows, 5 of them new, and a convolution over it."""
     b = Builder("streaming", seed=2)
@@ -97,7 +110,7 @@ def streaming_model(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def float_model(tmp_path: Path) -> Path:
-    return _file(tmp_path, "float", float_network())
+    return _file(tmp_path, "float", float_classifier())
 
 
 @pytest.fixture

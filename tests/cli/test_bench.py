@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +16,6 @@ from whit.cli.rivals import RIVALS
 from whit.cli.rivals.timing import take_turns
 
 CallJson = Callable[..., dict[str, Any]]
-PACKAGES = {"litert": "ai_edge_litert", "tflm": "tflite_micro", "onnxruntime": "onnxruntime"}
 
 
 def test_turns_alternate_and_measure() -> None:
@@ -68,8 +68,9 @@ def test_bench_against_rivals(call_json: CallJson, int8_model: Path) -> None:
 def test_missing_rivals_say_how_to_install(
     call: Call, call_json: CallJson, int8_model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for package in ("ai_edge_litert", "tflite_runtime", "tflite_micro", "onnxruntime"):
-        monkeypatch.setitem(__import__("sys").modules, package, None)
+    packages = {"ai_edge_litert", "tflite_runtime", "tflite_micro", "onnxruntime"}
+    for name in [*packages, *(n for n in sys.modules if n.split(".")[0] in packages)]:
+        monkeypatch.setitem(sys.modules, name, None)
     command = ["bench", int8_model, "--runs", "1", "--against", ",".join(RIVALS)]
     skipped = {row["name"]: row["reason"] for row in call_json(*command)["skipped"]}
     assert set(skipped) == set(RIVALS)

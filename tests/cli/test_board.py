@@ -71,10 +71,8 @@ def test_run_on_the_board_gives_the_bits_of_tflm(
 def test_bench_on_the_board_counts_instructions(
     call: Call, call_json: CallJson, int8_model: Path
 ) -> None:
-    first = call_json("bench", int8_model, *BOARD)
-    second = call_json("bench", int8_model, *BOARD)
-    assert first == second
+    document = call_json("bench", int8_model, *BOARD)
     # 2592 multiply-accumulates in the convolution alone; nobody spends 500 instructions on each.
-    assert 2592 < first["instructions_median"] < 500 * 2592
+    assert 2592 < document["instructions_median"] < 500 * 2592
     result = call("bench", int8_model, *BOARD, "--against", "tflm")
     assert result.exit_code == 1 and "--against compares on the desktop" in result.stderr

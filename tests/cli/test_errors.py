@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +15,7 @@ from tests.small_graphs import Builder
 from tests.support import float_tensor
 from whit.converter.errors import CapacityError
 from whit.converter.exporters import tflite
+from whit.runtime.session import Session
 
 ON_MODELS = [
     ["inspect", "{model}"],
@@ -268,14 +266,12 @@ def test_a_reader_that_goes_away_is_no_error(int8_model: Path) -> None:
         assert "Traceback" not in process.stderr.read()
 
 
-@pytest.mark.skipif(os.name != "posix", reason="sends a signal")
-def test_interrupt_is_status_130(streaming_model: Path, tmp_path: Path) -> None:
-    out = tmp_path / "out.npz"
-    command = _whit("run", streaming_model, "--steps", 500_000, "--output", out)
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-        time.sleep(2.5)
-        assert process.poll() is None
-        process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=20)
-    assert process.returncode == 130
-    assert errors == b"whit: error: interrupted\n"
+def test_interrupt_is_status_130(
+    call: Call, streaming_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Session, "run", interrupt)
+    message = _fails(call, "run", streaming_model, "--output", tmp_path / "out", status=130)
+    assert message == "whit: error: interrupted\n"
