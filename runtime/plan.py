@@ -60,6 +60,8 @@ def plan(buffers: Sequence[Buffer], overlaps: Sequence[Overlap], alignment: int)
         for key in (
             lambda i: (-buffers[i].bytes, buffers[i].first, buffers[i].name),
             lambda i: (buffers[i].first, -buffers[i].bytes, buffers[i].name),
+            # Last first: each input comes to lie just above the output that may overlap it.
+            lambda i: (-buffers[i].last, -buffers[i].bytes, buffers[i].name),
             lambda i: (
                 -buffers[i].bytes * (buffers[i].last - buffers[i].first + 1),
                 buffers[i].name,
