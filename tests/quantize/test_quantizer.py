@@ -23,6 +23,10 @@ from whit.quantize import quantize
 Feeds = list[dict[str, np.ndarray]]
 RANDOM = np.random.default_rng(11)
 
+# Steps of the output that an operator may be off: about half a step of each input, as far as it
+# reaches the output. A layer sums many inputs' rounding, all the more steps the narrower a fused
+# activation makes its output.
+
 
 def normal(*shape: int, scale: float = 1.0) -> np.ndarray:
     return (RANDOM.normal(size=shape) * scale).astype(np.float32)
@@ -78,10 +82,10 @@ OPERATORS: dict[str, tuple[float, Callable[[], Graph]]] = {
     "conv2d": (3, lambda: one_operator(
         "conv2d", [IMAGE, constant("w", normal(8, 3, 3, 4)), constant("b", normal(8))],
         strides=(2, 1), padding=((1, 1), (1, 1)), activation="relu")),
-    "conv2d without bias": (3, lambda: one_operator(
+    "conv2d without bias": (6, lambda: one_operator(
         "conv2d", [IMAGE, constant("w", normal(8, 1, 1, 4))], padding=((0, 0), (0, 0)),
         activation="relu6")),
-    "depthwise_conv2d": (3, lambda: one_operator(
+    "depthwise_conv2d": (12, lambda: one_operator(
         "depthwise_conv2d",
         [IMAGE, constant("w", normal(1, 3, 3, 8)), constant("b", normal(8))],
         padding=((1, 1), (1, 1)), activation="relu_n1_to_1")),
@@ -98,7 +102,7 @@ OPERATORS: dict[str, tuple[float, Callable[[], Graph]]] = {
     "max_pool2d": (1, lambda: one_operator(
         "max_pool2d", [IMAGE], kernel=(2, 2), strides=(2, 2), padding=((0, 0), (0, 0)))),
     "mean": (2, lambda: one_operator("mean", [IMAGE], axes=(1, 2), keepdims=False)),
-    "relu": (1, lambda: one_operator("clip", [IMAGE], min=0.0)),
+    "relu": (2, lambda: one_operator("clip", [IMAGE], min=0.0)),
     "clip": (1, lambda: one_operator("clip", [IMAGE], min=-0.5, max=1.25)),
     "sigmoid": (2, lambda: one_operator("sigmoid", [IMAGE])),
     "tanh": (2.5, lambda: one_operator("tanh", [IMAGE])),

@@ -134,20 +134,26 @@ class Emitter:
         self.emit("PADV2", [*inputs, constant], [target], "PadV2Options")
 
     def weights_and_bias(self, node: Node) -> list[int]:
-        """Indices of a node's weights and, where it has one, its bias.
+        """Indices of a node's weights and bias.
 
-        TFLite wants an int32 bias to carry scale input * weights; one without gets it.
+        TFLite wants an int32 bias to carry scale input * weights; one without gets it. A layer
+        without a bias gets one of zeros: some of TFLite's kernels insist on it.
         """
-        indices = [self.tensor(node.inputs[1])]
-        if len(node.inputs) > 2 and node.inputs[2]:
-            bias = self.input(node, 2)
-            x, weights = self.input(node, 0).quantization, self.input(node, 1).quantization
-            if bias.quantization or bias.data is None or x is None or weights is None:
-                indices.append(self.tensor(bias.name))
-            else:
-                scales = Quantization.per_channel(x.scale * weights.scale, 0)
-                indices.append(self.constant(bias.name, bias.data, np.int32, scales))
-        return indices
+        x, weights = self.input(node, 0), self.input(node, 1)
+        indices = [self.tensor(weights.name)]
+        name = node.inputs[2] if len(node.inputs) > 2 else ""
+        bias = self.graph.tensors[name] if name else None
+        if bias is not None and (bias.data is None or bias.quantization is not None):
+            return [*indices, self.tensor(name)]
+        if bias is not None and bias.data is not None:
+            data = bias.data
+        else:
+            data = np.zeros(self.output(node).shape[-1], np.float32)
+            name = f"{node.outputs[0]}_bias"
+        if x.quantization is None or weights.quantization is None:
+            return [*indices, self.tensor(name) if bias else self.constant(name, data, data.dtype)]
+        scales = Quantization.per_channel(x.quantization.scale * weights.quantization.scale, 0)
+        return [*indices, self.constant(name, data, np.int32, scales)]
 
     def input(self, node: Node, index: int) -> Tensor:
         return self.graph.tensors[node.inputs[index]]
