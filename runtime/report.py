@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from whit.converter.ir import Graph, Node, Quantization, Tensor
 from whit.converter.ops import OPERATORS
 from whit.runtime.compile import Compiled
+from whit.runtime.kernel_table import structs
 from whit.runtime.plan import Buffer
 from whit.runtime.tape import Port, Program, Record
 
-_CORE_CODE = 1_500
-_KERNEL_CODE = 1_100
-"""Bytes of loader-less runtime, and of an average kernel, as Thumb-2 code: for estimates only."""
+_CORE_CODE = 600
+_KERNEL_CODE = 700
+"""Bytes of the executor with compiler support, and of an average portable kernel, as Thumb-2 code
+at -O2: for estimates only."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,7 @@ class LayerReport:
 
 @dataclass(frozen=True)
 class FlashEstimate:
-    """data: bytes of records, constants and tables, exact; code: an estimate of what runs them."""
+    """data: bytes of records, constants and I/O tables; code: a guess at what runs them."""
 
     data: int
     code: int
@@ -104,8 +107,14 @@ def report(model: Compiled | Program) -> Report:
 
 def estimate_flash(program: Program) -> FlashEstimate:
     """Flash a program takes when compiled into firmware, without start-up code and transport."""
+    ports = len(program.inputs) + len(program.outputs)
+    tables = (
+        ports * ctypes.sizeof(structs("whit.h")["whit_io"])
+        + len(program.states) * ctypes.sizeof(structs("whit.h")["whit_state"])
+    )
     return FlashEstimate(
-        data=len(program.to_bytes()), code=_CORE_CODE + _KERNEL_CODE * len(program.kernels)
+        data=len(program.record_bytes()) + len(program.constants) + tables,
+        code=_CORE_CODE + _KERNEL_CODE * len(program.kernels),
     )
 
 

@@ -67,7 +67,8 @@ def test_a_program_alone_knows_layers_and_kernels_only() -> None:
     assert [layer.kernels for layer in alone.layers] == [layer.kernels for layer in whole.layers]
     assert alone.macs is alone.parameters is None
     assert alone.flash == whole.flash
-    assert alone.flash.data == len(compiled.program.to_bytes())
+    # Weights and biases are the bulk of it; a whole .whit file holds names and a header besides.
+    assert 288 < alone.flash.data < len(compiled.program.to_bytes())
 
 
 def test_interface_is_described() -> None:
