@@ -48,9 +48,10 @@ class File:
 
     def op(
         self, operator: str, inputs: Sequence[int], outputs: Sequence[int], options_type: str = "",
-        subgraph: Subgraph | None = None, **options: Any,
+        **options: Any,
     ) -> None:
-        (subgraph or self.main).operators.append(OperatorRecord(
+        """An operator; `subgraph` among the options says of which, else it is of the main one."""
+        (options.pop("subgraph", None) or self.main).operators.append(OperatorRecord(
             operator, 1, tuple(inputs), tuple(outputs), options_type, options))
 
     def bytes(self, inputs: Sequence[int], outputs: Sequence[int]) -> bytes:

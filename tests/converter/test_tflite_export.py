@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,6 +19,8 @@ from whit.converter.ops import OPERATORS
 
 RANDOM = np.random.default_rng(7)
 Q = Quantization.per_tensor(0.05, 3)
+Pair = tuple[int, int]
+Pads = tuple[Pair, Pair]
 Reference = Callable[[dict[str, np.ndarray]], np.ndarray]
 
 
@@ -29,8 +32,8 @@ def int8(*shape: int) -> np.ndarray:
     return RANDOM.integers(-127, 128, shape, np.int8, True)
 
 
-def windows(x: np.ndarray, kernel: tuple[int, int], stride: tuple[int, int],
-            dilation: tuple[int, int], pads: tuple, fill: float) -> np.ndarray:
+def windows(x: np.ndarray, kernel: Pair, stride: Pair, dilation: Pair, pads: Pads, fill: float
+            ) -> np.ndarray:
     """Every window of a padded NHWC image: [N, OH, OW, KH, KW, C]."""
     x = np.pad(x, ((0, 0), *pads, (0, 0)), constant_values=fill)
     spans = [(k - 1) * d + 1 for k, d in zip(kernel, dilation, strict=True)]
@@ -52,7 +55,9 @@ WINDOWS = [
 
 @pytest.mark.parametrize("size, kernel, strides, dilations, padding", WINDOWS)
 @pytest.mark.parametrize("groups", [1, 2])
-def test_conv2d_with_any_padding(size, kernel, strides, dilations, padding, groups) -> None:
+def test_conv2d_with_any_padding(
+    size: Pair, kernel: Pair, strides: Pair, dilations: Pair, padding: Pads, groups: int
+) -> None:
     weights, bias = normal(4, *kernel, 4 // groups), normal(4)
     graph = one_operator(
         "conv2d", [float_tensor("x", 1, *size, 4), constant("w", weights), constant("b", bias)],
@@ -73,7 +78,9 @@ def test_conv2d_with_any_padding(size, kernel, strides, dilations, padding, grou
 
 
 @pytest.mark.parametrize("size, kernel, strides, dilations, padding", WINDOWS)
-def test_depthwise_with_any_padding(size, kernel, strides, dilations, padding) -> None:
+def test_depthwise_with_any_padding(
+    size: Pair, kernel: Pair, strides: Pair, dilations: Pair, padding: Pads
+) -> None:
     weights = normal(1, *kernel, 6)
     graph = one_operator(
         "depthwise_conv2d", [float_tensor("x", 1, *size, 3), constant("w", weights)],
@@ -88,10 +95,12 @@ def test_depthwise_with_any_padding(size, kernel, strides, dilations, padding) -
 
 @pytest.mark.parametrize("size, kernel, strides, dilations, padding", WINDOWS)
 @pytest.mark.parametrize("op", ["max_pool2d", "average_pool2d", "counting"])
-def test_pools_with_any_padding(op, size, kernel, strides, dilations, padding) -> None:
+def test_pools_with_any_padding(
+    op: str, size: Pair, kernel: Pair, strides: Pair, dilations: Pair, padding: Pads
+) -> None:
     if dilations != (1, 1):
         pytest.skip("pools have no dilation")
-    counting = {"count_include_pad": True} if op == "counting" else {}
+    counting: dict[str, Any] = {"count_include_pad": True} if op == "counting" else {}
     graph = one_operator(
         "average_pool2d" if counting else op, [float_tensor("x", 1, *size, 3)], kernel=kernel,
         strides=strides, padding=padding, **counting,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -47,7 +48,7 @@ def graphs() -> list[tuple[str, Graph, float]]:
     other = x(1, 1, 7, 4, name="y", quantization=Quantization.per_tensor(0.02, 30))
     slopes = constant("a", RANDOM.integers(-127, 128, (1, 1, 4)).astype(np.int8),
                       Quantization.per_tensor(0.01))
-    kernel = {"kernel": (2, 3), "strides": (2, 1)}
+    kernel: dict[str, Any] = {"kernel": (2, 3), "strides": (2, 1)}
     return [
         ("conv2d", one("conv2d", [image, conv, bias(conv, 0)], quantization=Y, padding=PADS,
                        activation="relu"), 1),
@@ -88,7 +89,8 @@ def graphs() -> list[tuple[str, Graph, float]]:
     ]
 
 
-def real(array: np.ndarray, quantization: Quantization) -> np.ndarray:
+def real(array: np.ndarray, quantization: Quantization | None) -> np.ndarray:
+    assert quantization is not None
     shape = [1] * array.ndim
     if quantization.axis is not None:
         shape[quantization.axis] = -1

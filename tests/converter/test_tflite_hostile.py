@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import random
 import tracemalloc
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -75,7 +77,7 @@ def attempt(data: bytes) -> bool:
 
 
 @each_model
-def test_every_truncation(make) -> None:
+def test_every_truncation(make: Callable[[], bytes]) -> None:
     data = make()
     assert attempt(data)
     loaded = [attempt(data[:length]) for length in range(0, len(data), 3)]
@@ -83,7 +85,7 @@ def test_every_truncation(make) -> None:
 
 
 @each_model
-def test_random_damage(make) -> None:
+def test_random_damage(make: Callable[[], bytes]) -> None:
     data = make()
     choose = random.Random(42)
     refused = 0
@@ -110,9 +112,10 @@ def test_tables_that_overlap_do_not_unfold(monkeypatch: pytest.MonkeyPatch) -> N
     big = file.constant("big", np.zeros(100_000), np.float32)
     file.op("RELU", [big], [big])
     file.main.tensors *= 100_000
-    write, written = model_file._tensor, []
+    write = model_file._tensor
+    written: list[int] = []
 
-    def write_once(builder, tensor) -> int:
+    def write_once(builder: Any, tensor: model_file.TensorRecord) -> int:
         if not written:
             written.append(write(builder, tensor))
         return written[0]

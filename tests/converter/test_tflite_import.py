@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -82,7 +83,7 @@ def test_wake_word_states(path: Path) -> None:
         tensor = graph.tensors[state.input]
         assert tensor.dtype is DType.INT8 and tensor.shape == state.initial.shape
         np.testing.assert_array_equal(taps[0][state.input], state.initial)
-        for before, after in zip(taps, taps[1:], strict=False):
+        for before, after in itertools.pairwise(taps):
             np.testing.assert_array_equal(after[state.input], before[state.output])
         assert len(np.unique(taps[-1][state.input])) > 1
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -27,7 +30,10 @@ def assert_like_litert(model: bytes, seed: int = 0) -> None:
             np.testing.assert_allclose(ours[name], theirs[name], rtol=1e-6, atol=1e-6)
 
 
-def strided(shape: tuple[int, ...], begin, end, strides, masks: dict[str, int]) -> bytes:
+def strided(
+    shape: tuple[int, ...], begin: Sequence[int], end: Sequence[int], strides: Sequence[int],
+    masks: dict[str, int],
+) -> bytes:
     file = File()
     x, y = file.tensor("x", shape), file.tensor("y")
     indices = [file.constant(n, v) for n, v in (("b", begin), ("e", end), ("s", strides))]
@@ -76,7 +82,9 @@ def test_strided_slice_with_any_masks() -> None:
     assert compared > 60
 
 
-def reshaped(shape_tensor, option=None, declared=(4, 3)) -> bytes:
+def reshaped(
+    shape_tensor: Any, option: tuple[int, ...] | None = None, declared: tuple[int, ...] = (4, 3)
+) -> bytes:
     file = File()
     x, y = file.tensor("x", (1, 2, 6)), file.tensor("y", declared)
     inputs = [x] if shape_tensor is None else [x, file.constant("shape", shape_tensor)]
@@ -88,7 +96,9 @@ def reshaped(shape_tensor, option=None, declared=(4, 3)) -> bytes:
     ([4, 3], None), ([4, -1], None), ([-1, 3], (9, 9)), (None, (4, -1)),
     ([7, 7], (4, 3)), ([0], None), (None, None), ([[4, 3]], None),
 ])
-def test_reshape_takes_the_shape_that_fits(shape_tensor, option) -> None:
+def test_reshape_takes_the_shape_that_fits(
+    shape_tensor: Any, option: tuple[int, ...] | None
+) -> None:
     graph = load_bytes(reshaped(shape_tensor, option))
     assert [n.op for n in graph.nodes] == ["reshape"]
     assert graph.tensors["y"].shape == (4, 3)
@@ -194,8 +204,9 @@ def accumulator(initial: np.ndarray | None) -> File:
         init = file.subgraph("init")
         other = file.tensor("h", (), "RESOURCE", subgraph=init)
         value = file.constant("v", initial, np.float32, subgraph=init)
-        file.op("VAR_HANDLE", [], [other], "VarHandleOptions", init, Container="", SharedName="n")
-        file.op("ASSIGN_VARIABLE", [other, value], [], "AssignVariableOptions", init)
+        file.op("VAR_HANDLE", [], [other], "VarHandleOptions", subgraph=init, Container="",
+                SharedName="n")
+        file.op("ASSIGN_VARIABLE", [other, value], [], "AssignVariableOptions", subgraph=init)
         file.op("CALL_ONCE", [], [], "CallOnceOptions", InitSubgraphIndex=1)
     file.op("VAR_HANDLE", [], [handle], "VarHandleOptions", Container="", SharedName="n")
     file.op("READ_VARIABLE", [handle], [before], "ReadVariableOptions")
