@@ -12,8 +12,6 @@ from pathlib import Path
 
 import numpy as np
 from data import load
-from rich.console import Console
-from rich.table import Table
 
 import whit
 from whit.boards.board import load_board
@@ -67,19 +65,17 @@ def main() -> int:
         sizes = device.firmware.sizes
     equal = int((on_board == int8_scores[: len(on_board)]).all(axis=1).sum())
 
-    table = Table(title=f"digits, {len(test.y)} held-out images", title_justify="left",
-                  show_header=False)  # fmt: skip
-    for row in (
+    for label, value in (
+        ("held-out digits", f"{len(test.y)}"),
         ("accuracy, float", f"{(float_scores.argmax(axis=1) == test.y).mean():.1%}"),
         ("accuracy, int8", f"{(int8_scores.argmax(axis=1) == test.y).mean():.1%}"),
-        ("board", f"{board.name}: {board.description}"),
-        ("flash", f"{sizes.flash.total:,} bytes, {sizes.code:,} of them runtime and kernels"),
-        ("RAM", f"{sizes.ram.total:,} bytes, {program.arena_bytes:,} of them tensors"),
+        ("board", f"{board.name}, {board.description}"),
+        ("flash", f"{sizes.flash.total:,} bytes; runtime and kernels {sizes.code:,}"),
+        ("RAM", f"{sizes.ram.total:,} bytes; tensors {program.arena_bytes:,}"),
         ("instructions per inference", f"{instructions:,}"),
-        ("same bits on board and desktop", f"{equal} of {len(on_board)} images"),
+        ("board equals desktop, bit for bit", f"{equal} of {len(on_board)} digits"),
     ):
-        table.add_row(*row)
-    Console().print(table)
+        print(f"{label:34} {value}")
     if equal != len(on_board):
         print("error: the board and the desktop disagree", file=sys.stderr)
         return 1
