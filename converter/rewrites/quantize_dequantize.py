@@ -19,6 +19,9 @@ from whit.converter.rewrites.dead_code import remove_dead_code
 from whit.converter.rewrites.edit import only_reader
 from whit.converter.rewrites.islands import convert_island, source_of
 
+BEFORE = ".before_"
+"""Between a tensor's name and the operator that a quantize has risen above."""
+
 _SINK = frozenset({"reshape", "transpose", "slice", "split", "max_pool2d", "resize_nearest", "pad"})
 _RISE = frozenset({"reshape", "transpose", "slice", "clip"})
 
@@ -85,7 +88,7 @@ def _rise_one(graph: Graph) -> bool:
             continue
         source = graph.tensors[maker.inputs[0]]
         target = graph.tensors[node.outputs[0]]
-        inner = graph.fresh(f"{target.name}_{maker.op}_input")
+        inner = graph.fresh(f"{target.name}{BEFORE}{maker.op}")
         graph.add(replace(target, name=inner, shape=source.shape))
         index = graph.nodes.index(maker)
         graph.nodes.remove(node)

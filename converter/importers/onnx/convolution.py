@@ -85,7 +85,8 @@ def gemm(ctx: Context, node: OnnxNode) -> None:
         else:
             addend = ctx.number(node.inputs[2]).name
             if beta != 1:
-                factor = ctx.add_constant(f"{node.name}.beta", Constant(np.array([beta], np.float32)))
+                value = Constant(np.array([beta], np.float32))
+                factor = ctx.add_constant(f"{node.name}.beta", value)
                 addend = ctx.add("mul", node, [addend, factor], ctx.fresh(f"{addend}.scaled"))
     if addend is None:
         _fully_connected(ctx, node, x, weights, bias, output)

@@ -35,7 +35,7 @@ from whit.converter.rewrites.edit import rename_tensors
 from whit.converter.rewrites.flatten import absorb_transposes
 from whit.converter.rewrites.identity import remove_identities
 from whit.converter.rewrites.layout import assign_layouts
-from whit.converter.rewrites.quantize_dequantize import make_islands_int8
+from whit.converter.rewrites.quantize_dequantize import BEFORE, make_islands_int8
 from whit.converter.rewrites.reshapes import simplify_reshapes
 
 Handler = Callable[[Context, OnnxNode], None]
@@ -319,8 +319,15 @@ class _Import:
 
     def _named(self, graph: Graph) -> Graph:
         """Give tensors that are an ONNX value in another layout that value's name."""
+        aliases = dict(self.ctx.aliases)
+        for tensor in graph.tensors:
+            base = tensor
+            while base.endswith((f"{BEFORE}transpose", f"{BEFORE}reshape")):
+                base = base[: base.rindex(BEFORE)]
+            if base != tensor:
+                aliases[tensor] = base
         names: dict[str, str] = {}
-        for tensor, value in self.ctx.aliases.items():
+        for tensor, value in aliases.items():
             taken = value in graph.tensors or value in names.values()
             if tensor in graph.tensors and not taken:
                 names[tensor] = value
