@@ -143,9 +143,6 @@ def _output_stage(
     y_scale, y_zero_point = scale_and_zero_point(y)
     scales = weight_scales(operand(graph, node, 1), channel_axis)
     products = np.float64(x_scale) * scales.astype(np.float64)
-    if node.op == "fully_connected" and scales.size == 1:
-        # TFLM's one exception: this product is taken in float32.
-        products = (np.float32(x_scale) * scales).astype(np.float64)
     others = tuple(a for a in range(weights.ndim) if a != channel_axis)
     channel_sums = weights.sum(axis=others, dtype=np.int64)
     bias = np.zeros(channel_sums.shape, np.int64)
