@@ -14,25 +14,46 @@ static whit_axis columns_of(const whit_depthwise_conv2d_params *p) {
   return (whit_axis){p->in_w, p->out_w, p->kernel_w, p->stride_w, p->dilation_w, p->pad_left};
 }
 
-/* The sums of `CHANNELS` channels, or of one, from x and the weights at the first of them; row and
- * column: distances of neighbouring taps in x. */
-static void sum_channels(const whit_depthwise_conv2d_params *p, const int8_t *x, const int8_t *w,
-                         ptrdiff_t row, ptrdiff_t column, bool all, uint32_t sums[CHANNELS]) {
+/* Where the taps of a window lie. row, column: distances of neighbouring taps in x. */
+typedef struct {
+  int32_t height;
+  int32_t width;
+  ptrdiff_t row;
+  ptrdiff_t column;
+  ptrdiff_t channels;
+} taps;
+
+/* x and weights: at the first of the channels summed. */
+WHIT_TIGHT void four_channels(const taps *t, const int8_t *x, const int8_t *weights,
+                              uint32_t sums[CHANNELS]) {
   uint32_t s0 = 0, s1 = 0, s2 = 0, s3 = 0;
-  for (int32_t ky = 0; ky < p->kernel_h; ky++, x += row) {
+  for (int32_t ky = 0; ky < t->height; ky++, x += t->row) {
     const int8_t *at = x;
-    for (int32_t kx = 0; kx < p->kernel_w; kx++, at += column, w += p->channels) {
-      s0 += (uint32_t)(at[0] * w[0]);
-      if (!all) continue;
-      s1 += (uint32_t)(at[1] * w[1]);
-      s2 += (uint32_t)(at[2] * w[2]);
-      s3 += (uint32_t)(at[3] * w[3]);
+    WHIT_KEEP_ROLLED
+    for (int32_t kx = 0; kx < t->width; kx++) {
+      s0 += (uint32_t)(at[0] * weights[0]);
+      s1 += (uint32_t)(at[1] * weights[1]);
+      s2 += (uint32_t)(at[2] * weights[2]);
+      s3 += (uint32_t)(at[3] * weights[3]);
+      at += t->column;
+      weights += t->channels;
     }
   }
   sums[0] = s0;
   sums[1] = s1;
   sums[2] = s2;
   sums[3] = s3;
+}
+
+static uint32_t one_channel(const taps *t, const int8_t *x, const int8_t *weights) {
+  uint32_t sum = 0;
+  for (int32_t ky = 0; ky < t->height; ky++, x += t->row) {
+    const int8_t *at = x;
+    for (int32_t kx = 0; kx < t->width; kx++, at += t->column, weights += t->channels) {
+      sum += (uint32_t)(*at * *weights);
+    }
+  }
+  return sum;
 }
 
 void whit_depthwise_conv2d_s8_generic(const void *params, void *const operand[]) {
@@ -53,19 +74,25 @@ void whit_depthwise_conv2d_s8_generic(const void *params, void *const operand[])
       whit_window v = whit_axis_window(&rows, position / p->out_w);
       whit_window h = whit_axis_window(&columns, position % p->out_w);
       const int8_t *window = operand[6];
-      ptrdiff_t row = (ptrdiff_t)p->kernel_w * p->channels, column = p->channels;
+      taps t = {p->kernel_h, p->kernel_w, (ptrdiff_t)p->kernel_w * p->channels, p->channels,
+                p->channels};
       if (whit_window_inside(v, p->kernel_h) && whit_window_inside(h, p->kernel_w)) {
         window = from.image + v.start * line + (ptrdiff_t)h.start * p->channels;
-        row = p->dilation_h * line;
-        column = (ptrdiff_t)p->dilation_w * p->channels;
+        t.row = p->dilation_h * line;
+        t.column = (ptrdiff_t)p->dilation_w * p->channels;
       } else {
         whit_gather_window(&from, operand[6], v, h, 0, p->channels);
       }
       for (int32_t c = 0; c < p->channels;) {
         uint32_t sums[CHANNELS];
-        bool all = p->channels - c >= CHANNELS;
-        sum_channels(p, window + c, weights + c, row, column, all, sums);
-        for (int i = 0; i < (all ? CHANNELS : 1); i++) *y++ = whit_output_s8(&stage, c++, sums[i]);
+        int32_t now = 1;
+        if (p->channels - c >= CHANNELS) {
+          four_channels(&t, window + c, weights + c, sums);
+          now = CHANNELS;
+        } else {
+          sums[0] = one_channel(&t, window + c, weights + c);
+        }
+        for (int32_t i = 0; i < now; i++) *y++ = whit_output_s8(&stage, c++, sums[i]);
       }
     }
   }

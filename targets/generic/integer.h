@@ -9,6 +9,15 @@
 #include "whit/fixed_point.h"
 #include "whit/kernel.h"
 
+/* For innermost loops that fill the register file of a small core: inlined into others, or
+ * unrolled, as clang would, they spill. */
+#define WHIT_TIGHT __attribute__((noinline)) static
+#ifdef __clang__
+#define WHIT_KEEP_ROLLED _Pragma("clang loop unroll(disable)")
+#else
+#define WHIT_KEEP_ROLLED
+#endif
+
 /* How sums of products of one layer become int8: per channel requantized, then offset, then
  * clamped. step: 1 where multipliers and shifts have an entry a channel, 0 where one serves all. */
 typedef struct {

@@ -3,10 +3,11 @@
 #define ROWS 4
 
 /* Four rows at a time: x is loaded once for all of them. */
-static void four_rows(const int8_t *x, const int8_t *weights, ptrdiff_t columns,
-                      uint32_t sums[ROWS]) {
+WHIT_TIGHT void four_rows(const int8_t *x, const int8_t *weights, ptrdiff_t columns,
+                          uint32_t sums[ROWS]) {
   const int8_t *w0 = weights, *w1 = w0 + columns, *w2 = w1 + columns, *w3 = w2 + columns;
   uint32_t s0 = 0, s1 = 0, s2 = 0, s3 = 0;
+  WHIT_KEEP_ROLLED
   for (ptrdiff_t k = 0; k < columns; k++) {
     int32_t value = x[k];
     s0 += (uint32_t)(value * w0[k]);
@@ -22,6 +23,7 @@ static void four_rows(const int8_t *x, const int8_t *weights, ptrdiff_t columns,
 
 static uint32_t one_row(const int8_t *x, const int8_t *weights, ptrdiff_t columns) {
   uint32_t sum = 0;
+  WHIT_KEEP_ROLLED
   for (ptrdiff_t k = 0; k < columns; k++) sum += (uint32_t)(x[k] * weights[k]);
   return sum;
 }
