@@ -79,3 +79,16 @@ def quantize_multipliers(reals: npt.ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     pairs = [quantize_multiplier(float(real)) for real in np.asarray(reals, np.float64).ravel()]
     multipliers, shifts = zip(*pairs, strict=True)
     return np.array(multipliers, np.int32), np.array(shifts, np.int8)
+
+
+def stored_value(real: float, scale: np.float32, zero_point: int) -> int:
+    """round(real / scale) + zero_point, unclamped; the division in float32, as TFLM has it.
+
+    Ties round away from zero. OverflowError where the quotient is beyond 32 bits.
+    """
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+        quotient = float(np.float32(real) / np.float32(scale))
+    if not -(2.0**31) <= quotient <= 2.0**31:
+        raise OverflowError(f"{real:g} at a scale of {scale:g} is beyond 32 bits")
+    magnitude = int(np.floor(abs(quotient) + 0.5))
+    return (magnitude if quotient >= 0 else -magnitude) + zero_point

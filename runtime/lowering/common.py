@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from whit.converter import fixed_point
 from whit.converter.ir import DType, Graph, Node, Tensor
 from whit.converter.ops.operator import ACTIVATIONS
 from whit.runtime.kernel_table import defines
@@ -108,15 +109,11 @@ def clamp_range(tensor: Tensor, activation: str = "none") -> tuple[int, int]:
 
 
 def stored_value(real: float, scale: np.float32, zero_point: int) -> int:
-    """round(real / scale) + zero_point, unclamped; the division in float32, as TFLM has it."""
-    with np.errstate(over="ignore"):
-        quotient = float(np.float32(real) / np.float32(scale))
-    if not -(2.0**31) <= quotient <= 2.0**31:
-        raise LoweringError(
-            f"{real:g} at a scale of {scale:g} is beyond 32 bits", "requantize the model"
-        )
-    magnitude = int(np.floor(abs(quotient) + 0.5))
-    return (magnitude if quotient >= 0 else -magnitude) + zero_point
+    """round(real / scale) + zero_point, unclamped; see `fixed_point.stored_value`."""
+    try:
+        return fixed_point.stored_value(real, scale, zero_point)
+    except OverflowError as error:
+        raise LoweringError(str(error), "requantize the model") from error
 
 
 def float_clamp_range(activation: str) -> tuple[float, float]:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import tflite
 
+from whit.converter import fixed_point
 from whit.converter.exporters.tflite.model_file import (
     TENSOR_TYPES,
     ModelFile,
@@ -174,8 +175,10 @@ def stored_value(value: float, tensor: Tensor) -> np.ndarray:
     """A real number as an element of `tensor`: quantized and saturated where that is quantized."""
     if tensor.quantization is None or tensor.dtype is DType.FLOAT32:
         return np.array(value, tensor.dtype.numpy)
-    ratio = np.float32(value) / tensor.quantization.scale[0]
-    rounded = np.trunc(ratio + np.copysign(np.float32(0.5), ratio))
     info = np.iinfo(tensor.dtype.numpy)
-    stored = float(rounded) + float(tensor.quantization.zero_point[0])
+    scale, zero_point = tensor.quantization.scale[0], int(tensor.quantization.zero_point[0])
+    try:
+        stored = fixed_point.stored_value(value, scale, zero_point)
+    except OverflowError:
+        stored = int(info.max if value > 0 else info.min)
     return np.array(min(max(stored, info.min), info.max), tensor.dtype.numpy)

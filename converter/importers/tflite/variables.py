@@ -51,7 +51,7 @@ class Variables:
                   and each.inputs[0] in handles and each.inputs[1] >= 0
                   and subgraph.tensors[each.inputs[1]].data is not None):
                 self.initial[handles[each.inputs[0]]] = subgraph.tensors[each.inputs[1]]
-            elif each.operator not in ("CALL_ONCE",) or index == 0:
+            else:
                 names = unique_names(subgraph.tensors)
                 what = names[each.outputs[0]] if each.outputs else f"of subgraph {index}"
                 raise RefusedError(
