@@ -35,9 +35,9 @@ def add_node(
     if len(inferred) != len(outputs):
         raise OperatorError(f"{len(outputs)} outputs, expected {len(inferred)}")
     per_output = (
-        list(quantization)
-        if isinstance(quantization, (list, tuple))
-        else [quantization] * len(inferred)  # type: ignore[list-item]
+        [quantization] * len(inferred)
+        if quantization is None or isinstance(quantization, Quantization)
+        else list(quantization)
     )
     for output, (shape, dtype), quant in zip(outputs, inferred, per_output, strict=True):
         graph.add(Tensor(output, shape, dtype, None, quant))

@@ -71,10 +71,10 @@ def compile_with_details(graph: Graph, target: str = "host", optimize: bool = Tr
 
 def _check_interface(graph: Graph) -> None:
     refusals = [
-        Refusal(name, kind, f"rank {len(graph.tensors[name].shape)} is above {MAX_DIMS}", "reshape it")
+        Refusal(name, kind, f"rank {rank} is above {MAX_DIMS}", "reshape it")
         for kind, names in (("input", graph.inputs), ("output", graph.outputs))
         for name in names
-        if len(graph.tensors[name].shape) > MAX_DIMS
+        if (rank := len(graph.tensors[name].shape)) > MAX_DIMS
     ]
     if refusals:
         raise UnsupportedError(graph.source or graph.name, refusals)

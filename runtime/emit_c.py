@@ -228,12 +228,12 @@ def _reference(ref: int) -> str:
 def _port(port: Port, name: int) -> str:
     packed = pack_port(port, name)
     dims = ", ".join(f"{extent}u" for extent in port.shape) or "0"
-    scale = float(packed.scale)  # type: ignore[attr-defined]
+    scale = float(packed.scale)
     return (
         f"{{.name = {name}u, .reference = {_reference(port.reference)},\n"
-        f"     .bytes = {port.bytes}u, .dtype = WHIT_{_DTYPES[packed.dtype]}, "  # type: ignore[attr-defined]
+        f"     .bytes = {port.bytes}u, .dtype = WHIT_{_DTYPES[packed.dtype]}, "
         f".rank = {len(port.shape)}, .dims = {{{dims}}},\n"
-        f"     .scale = {_float(scale)}, .zero_point = {packed.zero_point}}}"  # type: ignore[attr-defined]
+        f"     .scale = {_float(scale)}, .zero_point = {packed.zero_point}}}"
     )
 
 

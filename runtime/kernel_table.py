@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from whit.runtime.paths import include_directory
 
@@ -33,7 +34,10 @@ _KERNEL = re.compile(r'^KERNEL\((\d+), (\w+), (\w+), "([icos]+)"\)$', re.M)
 
 @dataclass(frozen=True)
 class Kernel:
-    """A row of kernels.h. access: one letter an operand, i input, c constant, o output, s scratch."""
+    """A row of kernels.h.
+
+    access: one letter an operand, i input, c constant, o output, s scratch.
+    """
 
     id: int
     name: str
@@ -61,9 +65,9 @@ def structs(header: str) -> Mapping[str, type[ctypes.Structure]]:
     limits = {**defines("whit.h"), **defines(header)}
     found: dict[str, type[ctypes.Structure]] = {}
     for tag, body, typedef in _STRUCT.findall(_COMMENT.sub("", _read(header))):
-        fields: list[tuple[str, type]] = []
+        fields: list[tuple[str, Any]] = []
         for ctype, member, count in _MEMBER.findall(body):
-            base = ctypes.c_void_p if ctype.endswith("*") else _C_TYPES[ctype.strip()]
+            base: Any = ctypes.c_void_p if ctype.endswith("*") else _C_TYPES[ctype.strip()]
             fields.append((member, base * (limits.get(count) or int(count)) if count else base))
         name = typedef or tag
         found[name] = type(name, (ctypes.Structure,), {"_fields_": fields})
@@ -92,7 +96,7 @@ def pack_params(kernel: str, params: Mapping[str, object]) -> bytes:
     Raises ValueError for an unknown member or a value outside its member's range.
     """
     struct = params_struct(kernel)
-    members = dict(struct._fields_)  # type: ignore[misc]
+    members = {name: kind for name, kind, *_ in struct._fields_}
     packed = struct()
     for name, value in params.items():
         if name not in members:
@@ -117,7 +121,7 @@ def unpack_params(kernel: str, data: bytes) -> dict[str, object]:
     struct = params_struct(kernel)
     packed = struct.from_buffer_copy(data)
     values: dict[str, object] = {}
-    for member in struct._fields_:  # type: ignore[misc]
+    for member in struct._fields_:
         value = getattr(packed, member[0])
         values[member[0]] = tuple(value) if isinstance(value, ctypes.Array) else value
     return values

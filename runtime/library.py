@@ -25,9 +25,13 @@ def library() -> ctypes.CDLL:
         lib = ctypes.CDLL(str(path))
     except OSError as error:
         raise ToolError(f"cannot load the whit runtime {path}: {error}") from error
-    lib.whit_load.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t] + [
-        ctypes.c_void_p
-    ] * 2
+    lib.whit_load.argtypes = [
+        ctypes.c_void_p,
+        ctypes.c_void_p,
+        ctypes.c_size_t,
+        ctypes.c_void_p,
+        ctypes.c_void_p,
+    ]
     lib.whit_init.argtypes = [ctypes.c_void_p, ctypes.c_void_p] + [
         ctypes.c_void_p,
         ctypes.c_size_t,
@@ -49,9 +53,9 @@ def _contracts() -> dict[int, ctypes.Structure]:
     """Contracts of every kernel the library links, by key."""
     linked = _kernel_set()
     table = ctypes.cast(
-        linked.contracts, ctypes.POINTER(structs("kernel.h")["whit_contract"])  # type: ignore[attr-defined]
+        linked.contracts, ctypes.POINTER(structs("kernel.h")["whit_contract"])
     )
-    return {table[i].key: table[i] for i in range(linked.count)}  # type: ignore[attr-defined]
+    return {table[i].key: table[i] for i in range(linked.count)}
 
 
 def kernel_key(kernel: str, layout: int) -> int:
@@ -68,13 +72,13 @@ def _contract(kernel: str, layout: int) -> ctypes.Structure:
 def scratch_bytes(kernel: str, layout: int, params: dict[str, object]) -> int:
     """Bytes of scratch a call needs: the kernel's own C formula."""
     packed = pack_params(kernel, params)
-    return int(_SCRATCH(_contract(kernel, layout).scratch)(packed))  # type: ignore[attr-defined]
+    return int(_SCRATCH(_contract(kernel, layout).scratch)(packed))
 
 
 def lag(kernel: str, layout: int, params: dict[str, object], operand: int) -> int | None:
     """How far below input `operand` the output must start to overlap it safely; None: never."""
     packed = pack_params(kernel, params)
-    distance = int(_LAG(_contract(kernel, layout).lag)(packed, operand))  # type: ignore[attr-defined]
+    distance = int(_LAG(_contract(kernel, layout).lag)(packed, operand))
     return None if distance == NO_OVERLAP else distance
 
 
@@ -109,8 +113,8 @@ class Machine:
         if status != _WHIT_OK:
             text = library().whit_status_text(status).decode()
             raise ModelError(f"{source}: {text}{_detail(text, detail.value)}")
-        self.arena = aligned_buffer(self._program.arena_bytes)  # type: ignore[attr-defined]
-        self.state = aligned_buffer(self._program.state_bytes)  # type: ignore[attr-defined]
+        self.arena = aligned_buffer(self._program.arena_bytes)
+        self.state = aligned_buffer(self._program.state_bytes)
         self.constants = self._section()
         status = library().whit_init(
             ctypes.byref(self._instance),
@@ -126,8 +130,8 @@ class Machine:
         self._run = library().whit_run
 
     def _section(self) -> np.ndarray:
-        start = (self._program.constants or 0) - self._file.ctypes.data  # type: ignore[attr-defined]
-        return self._file[start : start + self._program.constant_bytes]  # type: ignore[attr-defined]
+        start = (self._program.constants or 0) - self._file.ctypes.data
+        return self._file[start : start + self._program.constant_bytes]
 
     def run(self) -> None:
         self._run(self._address)
@@ -135,7 +139,7 @@ class Machine:
     def steps(self) -> Iterator[int]:
         """Run record by record, yielding each record's index after it ran."""
         position, index = 0, 0
-        while position < self._program.record_words:  # type: ignore[attr-defined]
+        while position < self._program.record_words:
             position = library().whit_step(self._address, position)
             yield index
             index += 1

@@ -125,28 +125,28 @@ class Program:
         body = _Sections(ctypes.sizeof(header), defines("whit.h")["WHIT_ALIGNMENT"])
         records = self.record_bytes()
         keys = [kernels()[name].id << 8 | layout for name, layout in self.kernels]
-        header.records_offset, header.record_words = body.add(records), len(records) // 4  # type: ignore[attr-defined]
-        header.constants_offset = body.add(self.constants)  # type: ignore[attr-defined]
-        header.constant_bytes = len(self.constants)  # type: ignore[attr-defined]
-        header.inputs_offset = body.add(_pack_ports(self.inputs, names))  # type: ignore[attr-defined]
-        header.outputs_offset = body.add(_pack_ports(self.outputs, names))  # type: ignore[attr-defined]
-        header.states_offset = body.add(b"".join(_pack_state(s) for s in self.states))  # type: ignore[attr-defined]
-        header.kernels_offset = body.add(np.array(keys, "<u4").tobytes())  # type: ignore[attr-defined]
-        header.input_count, header.output_count = len(self.inputs), len(self.outputs)  # type: ignore[attr-defined]
-        header.state_count, header.kernel_count = len(self.states), len(keys)  # type: ignore[attr-defined]
+        header.records_offset, header.record_words = body.add(records), len(records) // 4
+        header.constants_offset = body.add(self.constants)
+        header.constant_bytes = len(self.constants)
+        header.inputs_offset = body.add(_pack_ports(self.inputs, names))
+        header.outputs_offset = body.add(_pack_ports(self.outputs, names))
+        header.states_offset = body.add(b"".join(_pack_state(s) for s in self.states))
+        header.kernels_offset = body.add(np.array(keys, "<u4").tobytes())
+        header.input_count, header.output_count = len(self.inputs), len(self.outputs)
+        header.state_count, header.kernel_count = len(self.states), len(keys)
         names.add(self.name)
-        header.layer_names = names.size  # type: ignore[attr-defined]
-        header.layer_count = len(self.layers)  # type: ignore[attr-defined]
+        header.layer_names = names.size
+        header.layer_count = len(self.layers)
         for layer in self.layers:
             names.add(layer)
-        header.names_offset, header.name_bytes = body.add(bytes(names.data)), names.size  # type: ignore[attr-defined]
-        header.arena_bytes, header.state_bytes = self.arena_bytes, self.state_bytes  # type: ignore[attr-defined]
+        header.names_offset, header.name_bytes = body.add(bytes(names.data)), names.size
+        header.arena_bytes, header.state_bytes = self.arena_bytes, self.state_bytes
         target = self.target.encode()[:16]
-        header.target[: len(target)] = target  # type: ignore[attr-defined]
-        header.magic = int.from_bytes(MAGIC, "little")  # type: ignore[attr-defined]
-        header.format = defines("tape.h")["WHIT_FORMAT_VERSION"]  # type: ignore[attr-defined]
-        header.contract = defines("kernel.h")["WHIT_CONTRACT_VERSION"]  # type: ignore[attr-defined]
-        header.file_bytes = ctypes.sizeof(header) + len(body.data)  # type: ignore[attr-defined]
+        header.target[: len(target)] = target
+        header.magic = int.from_bytes(MAGIC, "little")
+        header.format = defines("tape.h")["WHIT_FORMAT_VERSION"]
+        header.contract = defines("kernel.h")["WHIT_CONTRACT_VERSION"]
+        header.file_bytes = ctypes.sizeof(header) + len(body.data)
         return seal(bytes(header) + bytes(body.data))
 
     @classmethod
@@ -160,7 +160,7 @@ class Program:
 
 def seal(data: bytes) -> bytes:
     """`data`, a `.whit` file, with its checksum made right."""
-    start = structs("tape.h")["whit_tape_header"].crc32.offset  # type: ignore[attr-defined]
+    start = structs("tape.h")["whit_tape_header"].crc32.offset
     crc = zlib.crc32(data[start + 4 :]).to_bytes(4, "little")
     return data[:start] + crc + data[start + 4 :]
 
@@ -205,10 +205,10 @@ def pack_port(port: Port, name: int) -> ctypes.Structure:
         dtype=DTYPES.index(port.dtype),
         rank=len(port.shape),
     )
-    packed.dims[: len(port.shape)] = port.shape  # type: ignore[attr-defined]
+    packed.dims[: len(port.shape)] = port.shape
     if port.quantization is not None:
-        packed.scale = float(port.quantization.scale[0])  # type: ignore[attr-defined]
-        packed.zero_point = int(port.quantization.zero_point[0])  # type: ignore[attr-defined]
+        packed.scale = float(port.quantization.scale[0])
+        packed.zero_point = int(port.quantization.zero_point[0])
     return packed
 
 
@@ -230,13 +230,15 @@ class _Reader:
             raise ModelError(f"{source}: not a .whit program, or truncated")
         self.header = struct.from_buffer_copy(data)
         version = defines("tape.h")["WHIT_FORMAT_VERSION"]
-        if self.header.format != version:  # type: ignore[attr-defined]
+        if self.header.format != version:
             raise ModelError(
-                f"{source}: format version {self.header.format}, this whit reads {version}; "  # type: ignore[attr-defined]
+                f"{source}: format version {self.header.format}, this whit reads {version}; "
                 "compile the model again"
             )
-        if self.header.file_bytes != len(data) or seal(data) != data:  # type: ignore[attr-defined]
-            raise ModelError(f"{source}: the file is truncated or damaged; copy or compile it again")
+        if self.header.file_bytes != len(data) or seal(data) != data:
+            raise ModelError(
+                f"{source}: the file is truncated or damaged; copy or compile it again"
+            )
 
     def program(self) -> Program:
         try:
@@ -246,19 +248,19 @@ class _Reader:
 
     def _program(self) -> Program:
         h = self.header
-        names = self._bytes(h.names_offset, h.name_bytes)  # type: ignore[attr-defined]
-        layers = names[h.layer_names :].split(b"\0")[: h.layer_count]  # type: ignore[attr-defined]
-        before = names[: h.layer_names].split(b"\0")  # type: ignore[attr-defined]
+        names = self._bytes(h.names_offset, h.name_bytes)
+        layers = names[h.layer_names :].split(b"\0")[: h.layer_count]
+        before = names[: h.layer_names].split(b"\0")
         return Program(
             name=before[-2].decode() if len(before) > 1 else "",
-            target=bytes(h.target).rstrip(b"\0").decode(),  # type: ignore[attr-defined]
+            target=bytes(h.target).rstrip(b"\0").decode(),
             records=list(self._records()),
-            constants=self._bytes(h.constants_offset, h.constant_bytes),  # type: ignore[attr-defined]
-            inputs=self._ports(h.inputs_offset, h.input_count, names),  # type: ignore[attr-defined]
-            outputs=self._ports(h.outputs_offset, h.output_count, names),  # type: ignore[attr-defined]
+            constants=self._bytes(h.constants_offset, h.constant_bytes),
+            inputs=self._ports(h.inputs_offset, h.input_count, names),
+            outputs=self._ports(h.outputs_offset, h.output_count, names),
             states=self._states(),
-            arena_bytes=h.arena_bytes,  # type: ignore[attr-defined]
-            state_bytes=h.state_bytes,  # type: ignore[attr-defined]
+            arena_bytes=h.arena_bytes,
+            state_bytes=h.state_bytes,
             layers=[layer.decode() for layer in layers],
         )
 
@@ -267,7 +269,9 @@ class _Reader:
             raise ValueError("a section leaves the file")
         return self.data[offset : offset + size]
 
-    def _array(self, struct: type[ctypes.Structure], offset: int, count: int) -> list[ctypes.Structure]:
+    def _array(
+        self, struct: type[ctypes.Structure], offset: int, count: int
+    ) -> list[ctypes.Structure]:
         size = ctypes.sizeof(struct)
         data = self._bytes(offset, size * count)
         return [struct.from_buffer_copy(data, i * size) for i in range(count)]
@@ -276,14 +280,14 @@ class _Reader:
         ports = []
         for io in self._array(structs("whit.h")["whit_io"], offset, count):
             quantization = None
-            if io.scale > 0:  # type: ignore[attr-defined]
-                quantization = Quantization.per_tensor(io.scale, io.zero_point)  # type: ignore[attr-defined]
+            if io.scale > 0:
+                quantization = Quantization.per_tensor(io.scale, io.zero_point)
             ports.append(
                 Port(
-                    names[io.name : names.index(b"\0", io.name)].decode(),  # type: ignore[attr-defined]
-                    tuple(io.dims[: io.rank]),  # type: ignore[attr-defined]
-                    DTYPES[io.dtype],  # type: ignore[attr-defined]
-                    io.reference,  # type: ignore[attr-defined]
+                    names[io.name : names.index(b"\0", io.name)].decode(),
+                    tuple(io.dims[: io.rank]),
+                    DTYPES[io.dtype],
+                    io.reference,
                     quantization,
                 )
             )
@@ -292,28 +296,28 @@ class _Reader:
     def _states(self) -> list[StateSlot]:
         h = self.header
         slots = []
-        for s in self._array(structs("whit.h")["whit_state"], h.states_offset, h.state_count):  # type: ignore[attr-defined]
-            initial = None if s.initial == NONE else offset_of(s.initial)  # type: ignore[attr-defined]
-            slots.append(StateSlot(s.offset, s.bytes, initial, s.fill))  # type: ignore[attr-defined]
+        for s in self._array(structs("whit.h")["whit_state"], h.states_offset, h.state_count):
+            initial = None if s.initial == NONE else offset_of(s.initial)
+            slots.append(StateSlot(s.offset, s.bytes, initial, s.fill))
         return slots
 
     def _records(self) -> Iterator[Record]:
         struct = structs("kernel.h")["whit_record"]
-        data = self._bytes(self.header.records_offset, self.header.record_words * 4)  # type: ignore[attr-defined]
+        data = self._bytes(self.header.records_offset, self.header.record_words * 4)
         position = 0
         while position < len(data):
             head = struct.from_buffer_copy(data, position)
             start = position + ctypes.sizeof(struct)
-            params = start + 4 * head.operands  # type: ignore[attr-defined]
-            end = position + 4 * head.words  # type: ignore[attr-defined]
+            params = start + 4 * head.operands
+            end = position + 4 * head.words
             if not params <= end <= len(data):
                 raise ValueError("a record leaves the section")
             yield Record(
-                kernel_names()[head.kernel],  # type: ignore[attr-defined]
-                head.layout,  # type: ignore[attr-defined]
-                head.layer,  # type: ignore[attr-defined]
+                kernel_names()[head.kernel],
+                head.layout,
+                head.layer,
                 tuple(int(r) for r in np.frombuffer(data[start:params], "<u4")),
                 data[params:end],
-                head.scratch_bytes,  # type: ignore[attr-defined]
+                head.scratch_bytes,
             )
             position = end

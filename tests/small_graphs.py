@@ -30,7 +30,11 @@ class Builder:
         self.graph.states.append(State(tensor.name, output, initial))
 
     def op(
-        self, op: str, inputs: Sequence[str], quantization: Quantization | None = None, **attributes: Any
+        self,
+        op: str,
+        inputs: Sequence[str],
+        quantization: Quantization | None = None,
+        **attributes: Any,
     ) -> str:
         name = self.graph.fresh(op)
         add_node(self.graph, op, name, inputs, [name], quantization, **attributes)
@@ -78,7 +82,7 @@ def int8_network() -> Graph:
     z = b.op("depthwise_conv2d", [y, w, b.bias(4, w, y)], q(0.05, 3),
              padding=((1, 1), (1, 1)), activation="relu6")
     s = b.op("add", [y, z], q(0.1, -20))
-    p = b.op("max_pool2d", [s], q(0.1, -20), kernel=(2, 2), strides=(1, 1), padding=((0, 1), (0, 0)))
+    p = b.op("max_pool2d", [s], q(0.1, -20), kernel=(2, 2), padding=((0, 1), (0, 0)))
     p = b.op("average_pool2d", [p], q(0.1, -20), kernel=(2, 1), padding=((1, 0), (0, 0)))
     m = b.op("mean", [p], q(0.08, 4), axes=(1, 2), keepdims=False)
     w = b.weights("fc", (5, 4), None)
@@ -94,7 +98,8 @@ def elementwise_network() -> Graph:
     a = b.op("quantize", [x], q(0.03, 2), dtype="int8")
     c = b.weights("gain", (1, 1, 1, 2), None)
     a = b.op("mul", [a, c], q(0.02, -1))
-    a = b.op("sub", [a, b.weights("shift", (1, 1, 2, 1), None)], q(0.05, 0), activation="relu_n1_to_1")
+    a = b.op("sub", [a, b.weights("shift", (1, 1, 2, 1), None)], q(0.05, 0),
+             activation="relu_n1_to_1")
     a = b.op("prelu", [a, b.weights("alpha", (1, 1, 2), None)], q(0.04, 1))
     a = b.op("resize_bilinear", [a], q(0.04, 1), size=(4, 5), coordinates="half_pixel")
     a = b.op("resize_nearest", [a], q(0.04, 1), size=(3, 3))

@@ -4,7 +4,7 @@ To add an operator, add its row to the family's module (or a module here), its l
 `whit.runtime.lowering`, and its kernel in `targets/generic`.
 """
 
-from whit.converter.ops import (  # noqa: F401  (each module registers its family)
+from whit.converter.ops import (  # each module registers its family
     convolution,
     elementwise,
     layout,

@@ -115,7 +115,7 @@ register(Operator(
     "slice", (1, 1), _infer_slice, {"begin": ints(), "size": ints(), "step": ints()},
     evaluate=lambda node, arrays: [
         np.ascontiguousarray(arrays[0][slices(node, arrays[0].shape)])],
-    doc="element i of axis a is input begin[a] + i * step[a], for i < size[a]; step may be negative",
+    doc="element i of axis a is input begin[a] + i * step[a], i < size[a]; step may be negative",
 ))
 register(Operator(
     "pad", (1, 1), _infer_pad, {"paddings": paddings(), "value": real(0.0)},

@@ -120,7 +120,8 @@ def _is_padding(value: Any) -> bool:
 
 def paddings(count: int | None = None) -> Attribute:
     """((before, after), ...): `count` axes, or one pair per axis of the input."""
-    what = "one (before, after) pair per axis" if count is None else f"{count} (before, after) pairs"
+    each = "one (before, after) pair per axis"
+    what = each if count is None else f"{count} (before, after) pairs"
     return Attribute(
         what, lambda v: _is_padding(v) and (count is None or len(v) == count), None, True
     )

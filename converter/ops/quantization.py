@@ -28,7 +28,8 @@ _DTYPE = Attribute("a type name", lambda v: v in {d.value for d in DType})
 
 register(Operator(
     "quantize", (1, 1), _infer_quantize, {"dtype": _DTYPE},
-    elementwise=True, doc="float or quantized -> the output tensor's quantization, as TFLite QUANTIZE",
+    elementwise=True,
+    doc="float or quantized -> the output tensor's quantization, as TFLite QUANTIZE",
 ))
 register(Operator(
     "dequantize", (1, 1), _infer_dequantize,

@@ -87,7 +87,7 @@ def test_damage_without_a_new_checksum_is_named(where: int, tmp_path: Path) -> N
     data[where] ^= 0x10
     file = tmp_path / "damaged.whit"
     file.write_bytes(data)
-    with pytest.raises(whit.WhitError, match="damaged.whit"):
+    with pytest.raises(whit.WhitError, match=r"damaged\.whit"):
         whit.Session(file)
 
 
@@ -96,5 +96,5 @@ def test_every_truncation_is_a_model_error(tmp_path: Path) -> None:
     file = tmp_path / "short.whit"
     for length in range(4, len(data), 7):
         file.write_bytes(seal(data[:length]) if length > 200 else data[:length])
-        with pytest.raises(whit.ModelError, match="short.whit"):
+        with pytest.raises(whit.ModelError, match=r"short\.whit"):
             whit.Session(file)

@@ -25,7 +25,7 @@ def test_layouts_match_the_compiler(tmp_path: Path) -> None:
             ctype = name if name != "whit_kernel" else "struct whit_kernel"
             lines.append(f'printf("{name} %zu\\n", sizeof({ctype}));')
             expected.append(f"{name} {ctypes.sizeof(struct)}")
-            for member in struct._fields_:  # type: ignore[misc]
+            for member in struct._fields_:
                 lines.append(
                     f'printf("{name}.{member[0]} %zu\\n", offsetof({ctype}, {member[0]}));'
                 )
