@@ -151,6 +151,7 @@ def _tensor_members(tensor: TensorReport) -> dict[str, Any]:
 def _write_text(summary: Report, sizes: Sizes | None) -> None:
     has_graph = summary.macs is not None
     write_table(*(_graph_table if has_graph else _program_table)(summary.layers))
+    write_line("")
     write_facts(
         [
             *(("input", _tensor_text(t)) for t in summary.inputs),

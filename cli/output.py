@@ -65,13 +65,15 @@ def write_table(
 ) -> None:
     """A table on stdout; columns whose name starts with ">" are right-aligned.
 
-    A pipe gets whole rows however wide; a terminal gets them folded.
+    A pipe gets whole rows however wide; on a terminal the first and last columns fold.
     """
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    for column in columns:
-        right = column.startswith(">")
+    for index, column in enumerate(columns):
         table.add_column(
-            column.lstrip(">"), justify="right" if right else "left", overflow="fold"
+            column.lstrip(">"),
+            justify="right" if column.startswith(">") else "left",
+            overflow="fold",
+            no_wrap=0 < index < len(columns) - 1,
         )
     for row in rows:
         table.add_row(*("" if cell is None else printable(str(cell)) for cell in row))

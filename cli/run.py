@@ -32,7 +32,7 @@ from whit.cli.output import (
     write_table,
 )
 from whit.converter.errors import InputError
-from whit.converter.ir import Quantization
+from whit.converter.ir import DType, Quantization
 from whit.runtime.session import Session
 from whit.runtime.tape import Port
 
@@ -128,6 +128,8 @@ def _feeds(
     normalize: tuple[float, float] | None,
     steps: int | None,
 ) -> list[Feed]:
+    if normalize is not None and all(port.dtype is not DType.FLOAT32 for port in ports):
+        raise InputError("--normalize is for float inputs, of which the model has none")
     if path is None:
         return random_feeds(ports, steps or 1)
     feeds = read_feeds(path, ports, normalize)

@@ -275,3 +275,8 @@ def test_interrupt_is_status_130(
     monkeypatch.setattr(Session, "run", interrupt)
     message = _fails(call, "run", streaming_model, "--output", tmp_path / "out", status=130)
     assert message == "whit: error: interrupted\n"
+
+
+def test_normalizing_integers(call: Call, int8_model: Path, samples: Path) -> None:
+    message = _fails(call, "run", int8_model, "--input", samples, "--normalize", "0,1")
+    assert "--normalize is for float inputs" in message
