@@ -15,9 +15,19 @@ _OHWI = (0, 2, 3, 1)
 _1HWO = (1, 2, 3, 0)
 
 
+def _weights(ctx: Context, node: OnnxNode, what: str) -> Constant:
+    weights = ctx.constant(node, 1, what)
+    if weights.quantization is not None and weights.quantization.zero_point.any():
+        raise RefusedError(
+            f"{what} '{node.inputs[1]}' are quantized with a zero point",
+            "quantize weights symmetrically (signed with zero point 0, unsigned with 128)",
+        )
+    return weights
+
+
 def conv(ctx: Context, node: OnnxNode) -> None:
     x = ctx.number(node.inputs[0])
-    weights = ctx.constant(node, 1, "the weights")
+    weights = _weights(ctx, node, "the weights")
     rank = len(x.shape)
     place = window(node, x.shape, weights.shape[2:])
     if weights.data.ndim != rank or place.kernel[-(rank - 2):] != weights.shape[2:]:
@@ -61,7 +71,7 @@ def _is_bias(value: Constant, outputs: int) -> bool:
 
 def gemm(ctx: Context, node: OnnxNode) -> None:
     x = ctx.number(node.inputs[0]).name
-    weights = ctx.constant(node, 1, "the matrix B")
+    weights = _weights(ctx, node, "the matrix B")
     if weights.data.ndim != 2 or len(ctx.shape(node.inputs[0])) != 2:
         raise RefusedError("its matrices do not have rank 2", "export it as MatMul and Add")
     if node.get("transA", 0):
@@ -99,7 +109,7 @@ def gemm(ctx: Context, node: OnnxNode) -> None:
 
 def matmul(ctx: Context, node: OnnxNode) -> None:
     x = ctx.number(node.inputs[0])
-    weights = ctx.constant(node, 1, "the second matrix")
+    weights = _weights(ctx, node, "the second matrix")
     while weights.data.ndim > 2 and weights.shape[0] == 1 and weights.quantization is None:
         weights = Constant(weights.data[0])
     if weights.data.ndim not in (1, 2):

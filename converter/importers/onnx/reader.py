@@ -33,7 +33,9 @@ def read(path: Path) -> onnx.ModelProto:
 
 
 def checked(model: onnx.ModelProto, source: str) -> onnx.ModelProto:
-    """`model`, local functions inlined, if it keeps ONNX's rules; ModelError otherwise."""
+    """A copy of `model`, local functions inlined, if it keeps ONNX's rules; else ModelError."""
+    original, model = model, onnx.ModelProto()
+    model.CopyFrom(original)
     if not model.HasField("graph"):
         raise ModelError(f"{source}: holds no graph, so it is damaged or not an ONNX model")
     opset = default_opset(model)
@@ -42,6 +44,10 @@ def checked(model: onnx.ModelProto, source: str) -> onnx.ModelProto:
             f"{source}: ONNX opset {opset} is older than {LEAST_OPSET}; convert the model with "
             "onnx.version_converter"
         )
+    for output in model.graph.output:
+        if output.type.HasField("tensor_type"):
+            # Tools leave it out, the checker wants it, and the import infers its own.
+            output.type.tensor_type.shape.SetInParent()
     try:
         onnx.checker.check_model(model)
         if model.functions:
