@@ -9,8 +9,11 @@ from typing import Any
 import click
 import numpy as np
 
+from whit.converter.build import add_node
+from whit.converter.errors import InputError
 from whit.converter.ir import DType, Graph, Tensor
 from whit.quantize.data import load_samples
+from whit.runtime.session import Session
 from whit.runtime.tape import Port
 
 SEED = 0
@@ -35,15 +38,44 @@ def _noise(generator: np.random.Generator, port: Port) -> np.ndarray:
 
 
 def read_feeds(
-    path: str, ports: Sequence[Port], normalize: tuple[float, float] | None = None
+    path: str,
+    ports: Sequence[Port],
+    normalize: tuple[float, float] | None = None,
+    real: bool = False,
 ) -> list[Feed]:
-    """The samples in a file for a program's inputs; see `whit.quantize.data.load_samples`."""
-    interface = Graph(
-        "interface",
-        tensors={port.name: Tensor(port.name, port.shape, port.dtype) for port in ports},
-        inputs=[port.name for port in ports],
-    )
-    return list(load_samples(path, interface, normalize=normalize))
+    """The samples in a file for a program's inputs; see `whit.quantize.data.load_samples`.
+
+    real: the file holds real numbers for quantized inputs too, converted here with the input's
+    scale and zero point. Raises InputError naming file and array where they do not fit.
+    """
+    converted = [port for port in ports if real and port.quantization is not None]
+    interface = Graph("interface", inputs=[port.name for port in ports])
+    for port in ports:
+        kind = DType.FLOAT32 if port in converted else port.dtype
+        interface.add(Tensor(port.name, port.shape, kind))
+    if normalize is not None and not any(
+        tensor.dtype is DType.FLOAT32 for tensor in interface.tensors.values()
+    ):
+        raise InputError(
+            "--normalize is for real numbers, of which the model takes none; give --real as well"
+        )
+    feeds = list(load_samples(path, interface, normalize=normalize))
+    quantizers = {port.name: _quantizer(port) for port in converted}
+    for feed in feeds:
+        for name, session in quantizers.items():
+            (feed[name],) = session.run({"real": feed[name]}).values()
+    return feeds
+
+
+def _quantizer(port: Port) -> Session:
+    """The runtime's own conversion of reals to what an input stores."""
+    graph = Graph("quantizer", inputs=["real"], outputs=["stored"])
+    graph.add(Tensor("real", port.shape, DType.FLOAT32))
+    add_node(
+        graph, "quantize", "quantize", ["real"], ["stored"], port.quantization,
+        dtype=port.dtype.value,
+    )  # fmt: skip
+    return Session(graph)
 
 
 class Normalization(click.ParamType):
@@ -84,5 +116,5 @@ normalize_option = click.option(
     "--normalize",
     type=Normalization(),
     metavar="MEAN,STD",
-    help="Feed float inputs with (x - MEAN) / STD of what the file holds.",
+    help="Feed real inputs with (x - MEAN) / STD of what the file holds.",
 )

@@ -32,7 +32,7 @@ from whit.cli.output import (
     write_table,
 )
 from whit.converter.errors import InputError
-from whit.converter.ir import DType, Quantization
+from whit.converter.ir import Quantization
 from whit.runtime.session import Session
 from whit.runtime.tape import Port
 
@@ -56,6 +56,11 @@ Outputs = dict[str, np.ndarray]
     "(x.npz:NAME), a .npy or a folder of them; the first axis counts samples. Without it: random "
     "values, the same every time.",
 )
+@click.option(
+    "--real",
+    is_flag=True,
+    help="The input holds real numbers: convert them by the scales of a quantized model's inputs.",
+)
 @normalize_option
 @click.option(
     "--output",
@@ -78,6 +83,7 @@ Outputs = dict[str, np.ndarray]
 def command(
     model: Path,
     input_path: str | None,
+    real: bool,
     normalize: tuple[float, float] | None,
     output_path: Path | None,
     steps: int | None,
@@ -88,19 +94,22 @@ def command(
 ) -> None:
     """Run MODEL and print its outputs, on this desktop or, with --board, on a board.
 
-    Inputs are given as the model stores them: an int8 model takes int8. The state of a streaming
-    model carries over from one run to the next.
+    Inputs are given as the model stores them: an int8 model takes int8, or with --real the
+    numbers they stand for. The state of a streaming model carries over from one run to the next.
     """
+    if input_path is None and (real or normalize is not None):
+        raise click.UsageError("--real and --normalize say how to read --input, which is missing.")
     source = read_model(model)
     if board is None:
         session = Session(source, optimize=optimize)
         ports, where = session.outputs, "desktop"
-        results = _run(session, _feeds(session.inputs, input_path, normalize, steps))
+        feeds = _feeds(session.inputs, input_path, steps, normalize, real)
+        results = _run(session, feeds)
     else:
         machine = load_board(board)
         program = program_of(for_board(source, machine, optimize))
         ports, where = program.outputs, f"board {machine.name}"
-        feeds = _feeds(program.inputs, input_path, normalize, steps)
+        feeds = _feeds(program.inputs, input_path, steps, normalize, real)
         with start(program, machine, toolchain) as device:
             results = _run(device, feeds)
     if output_path is not None:
@@ -125,14 +134,13 @@ def _run(machine: Session | Device, feeds: list[Feed]) -> list[Outputs]:
 def _feeds(
     ports: list[Port],
     path: str | None,
-    normalize: tuple[float, float] | None,
     steps: int | None,
+    normalize: tuple[float, float] | None,
+    real: bool,
 ) -> list[Feed]:
-    if normalize is not None and all(port.dtype is not DType.FLOAT32 for port in ports):
-        raise InputError("--normalize is for float inputs, of which the model has none")
     if path is None:
         return random_feeds(ports, steps or 1)
-    feeds = read_feeds(path, ports, normalize)
+    feeds = read_feeds(path, ports, normalize, real)
     if steps is None:
         return feeds
     if len(feeds) == 1:

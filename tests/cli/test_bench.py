@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.cli.conftest import Call
+from tests.support import CHECKOUT
 from whit.cli.rivals import RIVALS
 from whit.cli.rivals.timing import take_turns
 
@@ -88,3 +89,19 @@ def test_a_program_is_measured_alone(
     for row in document["skipped"]:
         assert ".whit" in row["reason"] or "not installed" in row["reason"]
     assert len(document["skipped"]) == 2
+
+
+@pytest.mark.skipif(
+    not all(map(importlib.util.find_spec, ("ai_edge_litert", "onnxruntime"))),
+    reason="needs LiteRT and ONNX Runtime",
+)
+def test_bench_of_an_onnx_model(call_json: CallJson) -> None:
+    model = CHECKOUT / "examples" / "digits" / "digits.onnx"
+    document = call_json("bench", model, "--runs", 1, "--against", "onnxruntime,litert")
+    assert document["skipped"] == []
+    onnxruntime, litert = document["contestants"][2:]
+    for contestant in (onnxruntime, litert):
+        agreement = contestant["outputs"]
+        assert agreement == "same" or float(agreement.split()[1]) < 1e-5
+    assert "exported to .tflite by whit" in litert["description"]
+    assert "exported" not in onnxruntime["description"]

@@ -133,6 +133,17 @@ def test_run_gives_the_bits_of_tflm(
         np.testing.assert_array_equal(np.array(output["values"]), wanted)
 
 
+def test_run_converts_real_numbers(
+    call_json: CallJson, int8_model: Path, samples: Path, tmp_path: Path
+) -> None:
+    """The input's parameters are scale 0.02 and zero point -5: exact codes survive the detour."""
+    stored = np.load(samples)["x"]
+    np.save(tmp_path / "x.npy", ((stored.astype(np.float64) + 5) * 0.02).astype(np.float32))
+    exact = call_json("run", int8_model, "--input", samples)
+    real = call_json("run", int8_model, "--input", tmp_path / "x.npy", "--real")
+    assert real["outputs"] == exact["outputs"]
+
+
 def test_run_carries_state_from_step_to_step(
     call_json: CallJson, streaming_model: Path, tmp_path: Path
 ) -> None:

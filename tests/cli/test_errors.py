@@ -213,6 +213,7 @@ def test_wrong_usage_is_status_2(call: Call, int8_model: Path) -> None:
         ["inspect"],
         ["frobnicate"],
         ["run", int8_model, "--steps", "0"],
+        ["run", int8_model, "--real"],
         ["build", int8_model, "-o", "x"],
         ["build", int8_model, "--board", "qemu-mps2-an386"],
         ["quantize", int8_model, "x"],
@@ -279,4 +280,4 @@ def test_interrupt_is_status_130(
 
 def test_normalizing_integers(call: Call, int8_model: Path, samples: Path) -> None:
     message = _fails(call, "run", int8_model, "--input", samples, "--normalize", "0,1")
-    assert "--normalize is for float inputs" in message
+    assert "--normalize is for real numbers" in message
