@@ -10,6 +10,7 @@ import numpy as np
 from whit.converter.build import add_node
 from whit.converter.errors import InputError
 from whit.converter.ir import DType, Graph, Node, Quantization, State, Tensor
+from whit.converter.ops.quantization import FIXED_OUTPUT
 from whit.quantize.guards import CHANNEL_AXIS
 from whit.quantize.parameters import (
     Range,
@@ -18,7 +19,6 @@ from whit.quantize.parameters import (
     stored,
     weight_quantization,
 )
-from whit.quantize.sharing import FIXED_OUTPUT
 
 Interface = Literal["int8", "float32"]
 

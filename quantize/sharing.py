@@ -12,14 +12,8 @@ import numpy as np
 
 from whit.converter.ir import Graph, Node, Quantization
 from whit.converter.ops import ACTIVATIONS
+from whit.converter.ops.quantization import FIXED_OUTPUT
 from whit.quantize.parameters import Range
-
-FIXED_OUTPUT = {
-    "sigmoid": Quantization.per_tensor(1 / 256, -128),
-    "softmax": Quantization.per_tensor(1 / 256, -128),
-    "tanh": Quantization.per_tensor(1 / 128, 0),
-}
-"""Operators whose output parameters the specification fixes."""
 
 _SHARING = frozenset({
     "average_pool2d", "max_pool2d", "reshape", "transpose", "concat", "slice", "split", "pad",

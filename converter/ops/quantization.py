@@ -6,8 +6,15 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from whit.converter.ir import DType, Node, Tensor
+from whit.converter.ir import DType, Node, Quantization, Tensor
 from whit.converter.ops.operator import Attribute, Inferred, Operator, register, require, tensor
+
+FIXED_OUTPUT = {
+    "sigmoid": Quantization.per_tensor(1 / 256, -128),
+    "softmax": Quantization.per_tensor(1 / 256, -128),
+    "tanh": Quantization.per_tensor(1 / 128, 0),
+}
+"""The int8 output quantization that TFLite's specification fixes for an operator."""
 
 
 def _infer_quantize(node: Node, inputs: Sequence[Tensor | None]) -> Inferred:

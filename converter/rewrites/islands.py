@@ -10,14 +10,8 @@ import numpy as np
 
 from whit.converter.build import make_node, unique_node_name
 from whit.converter.ir import DType, Graph, Node, Quantization, Tensor
+from whit.converter.ops.quantization import FIXED_OUTPUT
 from whit.converter.rewrites.constant_folding import dequantized
-
-_FIXED_OUTPUT = {
-    "softmax": Quantization.per_tensor(1 / 256, -128),
-    "sigmoid": Quantization.per_tensor(1 / 256, -128),
-    "tanh": Quantization.per_tensor(1 / 128, 0),
-}
-"""The output quantization that the int8 operator's specification fixes."""
 
 _INT32 = np.iinfo(np.int32)
 
@@ -127,7 +121,7 @@ def _arithmetic(
 def _fixed_output(
     graph: Graph, makers: Mapping[str, Node], node: Node, wanted: Quantization
 ) -> _Plan | None:
-    own = _FIXED_OUTPUT[node.op]
+    own = FIXED_OUTPUT[node.op]
     plan = _arithmetic(graph, makers, node, own)
     return plan if _coarse_enough(wanted, own) else None
 
@@ -193,7 +187,7 @@ Planner = Callable[[Graph, Mapping[str, Node], Node, Quantization], _Plan | None
 _PLANNERS: dict[str, Planner] = {
     **dict.fromkeys(("conv2d", "depthwise_conv2d", "fully_connected"), _layer),
     **dict.fromkeys(("add", "sub", "mul", "mean", "leaky_relu", "prelu"), _arithmetic),
-    **dict.fromkeys(_FIXED_OUTPUT, _fixed_output),
+    **dict.fromkeys(FIXED_OUTPUT, _fixed_output),
     "resize_bilinear": _same_quantization,
     "max_pool2d": _same_quantization,
     "average_pool2d": _average,

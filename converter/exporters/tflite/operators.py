@@ -17,7 +17,8 @@ from whit.converter.exporters.tflite.windows import (
     depthwise_conv2d,
     max_pool,
 )
-from whit.converter.ir import DType, Node, Quantization
+from whit.converter.ir import DType, Node
+from whit.converter.ops.quantization import FIXED_OUTPUT
 
 Conversion = Callable[[Emitter, Node], None]
 
@@ -32,16 +33,15 @@ def _simple(operator: str, options_type: str = "") -> Conversion:
     return convert
 
 
-def _fixed_output(operator: str, scale: float, zero_point: int, options: str = "") -> Conversion:
+def _fixed_output(operator: str, options: str = "") -> Conversion:
     """An operator whose int8 output TFLite requires in one particular quantization."""
-    wanted = Quantization.per_tensor(scale, zero_point)
 
     def convert(to: Emitter, node: Node) -> None:
-        y = to.output(node)
+        y, wanted = to.output(node), FIXED_OUTPUT[node.op]
         if y.dtype is DType.INT8 and y.quantization != wanted:
             raise InexpressibleError(
-                f"TFLite computes it in int8 only with output scale {scale} and zero point "
-                f"{zero_point}",
+                f"TFLite computes it in int8 only with output scale {wanted.scale[0]} and zero "
+                f"point {wanted.zero_point[0]}",
                 "quantize its output with these",
             )
         extra = {"Beta": float(node["beta"])} if node.op == "softmax" else {}
@@ -216,9 +216,9 @@ CONVERSIONS: dict[str, Conversion] = {
     "sub": _binary("SUB", "SubOptions"),
     "mul": _binary("MUL", "MulOptions"),
     "clip": _clip,
-    "sigmoid": _fixed_output("LOGISTIC", 1 / 256, -128),
-    "tanh": _fixed_output("TANH", 1 / 128, 0),
-    "softmax": _fixed_output("SOFTMAX", 1 / 256, -128, "SoftmaxOptions"),
+    "sigmoid": _fixed_output("LOGISTIC"),
+    "tanh": _fixed_output("TANH"),
+    "softmax": _fixed_output("SOFTMAX", "SoftmaxOptions"),
     "leaky_relu": _leaky_relu,
     "prelu": _simple("PRELU"),
     "reshape": _reshape,
