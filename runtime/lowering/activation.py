@@ -1,8 +1,7 @@
 """clip, sigmoid, tanh, leaky_relu, prelu: float32 kernels, and tables of 256 entries for int8.
 
 int8 tables hold what TFLM's reference kernels compute. Where TFLM fixes the output quantization
-(sigmoid: 1/256 and -128; tanh: 1/128 and 0) and a model has another one, the table holds the real
-function, rounded to nearest.
+(`FIXED_OUTPUT`) and a model has another one, the table holds the real function, rounded to nearest.
 """
 
 from __future__ import annotations
@@ -15,6 +14,7 @@ import numpy as np
 from whit.converter.fixed_point import quantize_multiplier, requantize, rounding_shift_right
 from whit.converter.fixed_point_functions import logistic, tanh
 from whit.converter.ir import DType, Graph, Node, Tensor
+from whit.converter.ops.quantization import FIXED_OUTPUT
 from whit.runtime.lowering.common import (
     broadcast,
     kernel_dtype,
@@ -80,7 +80,7 @@ def sigmoid(graph: Graph, node: Node) -> list[KernelCall]:
     x, y = operand(graph, node, 0), output(graph, node)
     if kernel_dtype(x, y) is DType.FLOAT32:
         return [_float_call("sigmoid_f32", x, y)]
-    if scale_and_zero_point(y) != (np.float32(1 / 256), -128):
+    if y.quantization != FIXED_OUTPUT["sigmoid"]:
         return [lookup_call(x, y, _rounded(x, y, lambda real: 0.5 + 0.5 * np.tanh(0.5 * real)))]
     return [lookup_call(x, y, _saturating(x, logistic, 23, -128))]
 
@@ -90,7 +90,7 @@ def tanh_(graph: Graph, node: Node) -> list[KernelCall]:
     x, y = operand(graph, node, 0), output(graph, node)
     if kernel_dtype(x, y) is DType.FLOAT32:
         return [_float_call("tanh_f32", x, y)]
-    if scale_and_zero_point(y) != (np.float32(1 / 128), 0):
+    if y.quantization != FIXED_OUTPUT["tanh"]:
         return [lookup_call(x, y, _rounded(x, y, np.tanh))]
     return [lookup_call(x, y, _saturating(x, tanh, 24, 0))]
 
