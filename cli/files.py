@@ -13,6 +13,7 @@ import click
 from whit.converter.errors import InputError
 from whit.converter.importers import load
 from whit.converter.ir import Graph
+from whit.runtime.library import Machine
 from whit.runtime.session import read_program
 from whit.runtime.tape import Program
 
@@ -28,12 +29,15 @@ no_optimize = click.option(
 
 
 def read_model(path: Path) -> Graph | Program:
-    """The graph in a model file or the program in a .whit file.
+    """The graph in a model file, or the program in a .whit file, validated.
 
     Raises InputError when it cannot be read, ModelError or UnsupportedError for what is in it.
     """
     program = read_program(path)
-    return load(path) if program is None else program
+    if program is None:
+        return load(path)
+    Machine(program.to_bytes(), str(path))  # firmware built from it will trust it
+    return program
 
 
 def read_graph(path: Path, command: str) -> Graph:

@@ -42,6 +42,9 @@ class _Commands(click.Group):
         except KeyboardInterrupt:
             report_error("interrupted")
             ctx.exit(INTERRUPTED)
+        except MemoryError:
+            report_error("not enough memory")
+            ctx.exit(1)
         except OSError as error:
             # A reader that went away (`whit formats | head`) is click's to handle, silently.
             if error.errno == errno.EPIPE:

@@ -15,7 +15,9 @@ from tests.small_graphs import Builder
 from tests.support import float_tensor
 from whit.converter.errors import CapacityError
 from whit.converter.exporters import tflite
+from whit.runtime.kernel_table import structs
 from whit.runtime.session import Session
+from whit.runtime.tape import seal
 
 ON_MODELS = [
     ["inspect", "{model}"],
@@ -124,6 +126,20 @@ def test_a_program_for_another_target_is_not_built(
         ["inspect", program, "--target", "cortex-m4"],
     ):
         assert "compiled for target 'host'" in _fails(call, *command)
+
+
+@pytest.mark.parametrize("command", [["inspect"], ["run"], ["bench"], ["build", "-o", "out"]])
+def test_a_program_that_leaves_its_arena(
+    call: Call, int8_model: Path, tmp_path: Path, command: list[str]
+) -> None:
+    program = tmp_path / "hostile.whit"
+    assert call("compile", int8_model, program, "--target", "cortex-m4").exit_code == 0
+    data = bytearray(program.read_bytes())
+    arena = structs("tape.h")["whit_tape_header"].arena_bytes
+    data[arena.offset : arena.offset + arena.size] = (16).to_bytes(arena.size, "little")
+    program.write_bytes(seal(bytes(data)))
+    board = ["--board", "qemu-mps2-an386"] if command[0] == "build" else []
+    assert "hostile.whit" in _fails(call, *command, program, *board)
 
 
 def test_quantizing_an_int8_model(
