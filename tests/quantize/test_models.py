@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+import shutil
 import sys
 from pathlib import Path
 
@@ -11,9 +13,12 @@ import pytest
 import whit
 from tests import oracles
 from tests.support import CHECKOUT, SHARED
+from whit.boards.board import load_board
+from whit.boards.device import Device
 from whit.converter.exporters import tflite
 from whit.converter.ir import Graph
 from whit.quantize import Samples, load_samples, quantize
+from whit.runtime.compile import compile_graph
 
 DIGITS = CHECKOUT / "examples" / "digits"
 
@@ -85,13 +90,18 @@ def test_digits(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert in_int8 >= in_float - 0.01
 
 
-@pytest.mark.skipif(SHARED is None, reason="no real models beside the checkout")
-def test_keyword_spotting(tmp_path: Path) -> None:
-    assert SHARED is not None
-    path = SHARED / "models" / "kws_float.onnx"
+def keywords() -> tuple[Path, np.ndarray, np.ndarray]:
+    """The float model, 500 inputs [N,49,10,1] and their labels."""
+    if SHARED is None:
+        pytest.skip("no real models beside the checkout")
     with np.load(SHARED / "data" / "kws.npz") as data:
         # The features come in the published int8 model's input quantization.
-        x, y = (data["x"].astype(np.float32) - 83) * np.float32(0.5847029), data["y"]
+        x = (data["x"].astype(np.float32) - 83) * np.float32(0.5847029)
+        return SHARED / "models" / "kws_float.onnx", x, data["y"]
+
+
+def test_keyword_spotting(tmp_path: Path) -> None:
+    path, x, y = keywords()
     np.savez(tmp_path / "calibration.npz", x=x[:250])
     graph = whit.load(path)
     calibration = load_samples(tmp_path / "calibration.npz", graph)
@@ -100,3 +110,20 @@ def test_keyword_spotting(tmp_path: Path) -> None:
     in_float, in_int8 = verify(path, calibration, test, y[250:], tmp_path)
     assert in_float >= 0.88
     assert in_int8 >= in_float - 0.015
+
+
+@pytest.mark.skipif(
+    importlib.util.find_spec("ziglang") is None or shutil.which("qemu-system-arm") is None,
+    reason="needs ziglang and qemu-system-arm",
+)
+def test_keyword_spotting_on_the_board() -> None:
+    path, x, _ = keywords()
+    graph = whit.load(path)
+    name = graph.inputs[0]
+    int8 = quantize(graph, Samples({name: x[:20, None]}))
+    codes = stored(int8, x[250:258, None])
+    expected = [r[int8.outputs[0]] for r in oracles.tflm(tflite.export(int8), list(codes))]
+    board = load_board("qemu-mps2-an386")
+    with Device.of(compile_graph(int8, board.target.name), board) as device:
+        for sample, scores in zip(codes, expected, strict=True):
+            np.testing.assert_array_equal(device.run({name: sample})[int8.outputs[0]], scores)
