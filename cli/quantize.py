@@ -13,6 +13,7 @@ from whit.cli.inputs import SampleRange, normalize_option
 from whit.cli.output import as_json, bytes_text, progress, write_facts, write_json
 from whit.converter.errors import InputError
 from whit.converter.exporters import tflite
+from whit.converter.ir import DType
 from whit.quantize.data import Samples, load_samples
 from whit.quantize.quantizer import quantize
 
@@ -74,6 +75,8 @@ def command(
     """
     check_distinct(model, output)
     graph = read_graph(model, "quantize")
+    if not any(tensor.dtype is DType.FLOAT32 for tensor in graph.activations()):
+        raise InputError(f"{model}: is quantized already; quantize the float model it came from")
     chosen = load_samples(data, graph, normalize=normalize)
     if samples is not None:
         chosen = _slice(chosen, samples, data)
