@@ -71,6 +71,13 @@ class Board:
     timer: Timer
     emulator: Emulator | None
 
+    @property
+    def timer_samples(self) -> int:
+        """Timer readings whose sum has the emulator's resolution: instructions a tick takes."""
+        if self.emulator is None or self.emulator.instructions_per_second % self.timer.hz:
+            return 1
+        return self.emulator.instructions_per_second // self.timer.hz
+
     def memory(self, kind: str) -> Memory:
         """The first memory of a kind: where code lies, or data."""
         return next(m for m in self.memories if m.kind == kind)

@@ -77,6 +77,7 @@ def board_header(board: Board) -> str:
 #define BOARD_UART_BAUD {board.uart.baud}u
 #define BOARD_TIMER_ADDRESS {board.timer.address:#010x}u
 #define BOARD_TIMER_HZ {board.timer.hz}u
+#define BOARD_TIMER_SAMPLES {board.timer_samples}u
 
 #endif
 """

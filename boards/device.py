@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 
@@ -16,7 +16,7 @@ from whit.boards.link import Info, Link
 from whit.converter.errors import InputError, ToolError
 from whit.runtime.emit_c import digest
 from whit.runtime.session import check_inputs
-from whit.runtime.tape import STATE, Port, Program, reference
+from whit.runtime.tape import Port, Program
 
 
 class Device:
@@ -83,39 +83,28 @@ class Device:
         return np.frombuffer(self._link.read(place, size), np.uint8)
 
     def steps(self, inputs: Mapping[str, np.ndarray]) -> Iterator[tuple[int, int]]:
-        """Run record by record: (index, timer ticks) of each after it ran, while `view` can look
-        at what it wrote."""
+        """Run record by record: (index, time) of each after it ran, while `view` can look at what
+        it wrote. Time is in units of 1 / `info.timer_hz` seconds: instructions, in an emulator."""
+        overhead = self._link.run(0)
         self._feed(inputs)
         position = index = 0
         while position < self._link.info.record_words:
-            position, ticks = self._link.step(position)
-            yield index, ticks
+            position, time = self._link.step(position)
+            yield index, time - overhead
             index += 1
 
     def instructions(self, inputs: Mapping[str, np.ndarray]) -> int:
         """Instructions that one inference on `inputs` takes from the present state, exactly.
 
-        The emulator runs one instruction per nanosecond and its timer ticks more slowly, so the
-        run is repeated behind 0 … n no-ops to find how far into a tick it ends; what measuring
-        itself takes is measured in the same way and subtracted. The state is what it was before.
-        Raises InputError on a board whose clock is not tied to instructions.
+        The run counts as one of the streaming model's. Raises InputError on a board whose clock
+        is not tied to instructions.
         """
         emulator = self.board.emulator
-        if emulator is None or emulator.instructions_per_second % self.board.timer.hz:
+        if emulator is None or emulator.instructions_per_second != self._link.info.timer_hz:
             raise InputError(f"board '{self.board.name}' cannot count instructions")
-        tick = emulator.instructions_per_second // self.board.timer.hz
-        state = self._link.read(reference(STATE, 0), self.program.state_bytes)
-
-        def ticks(runs: int, delay: int) -> int:
-            if runs:
-                self._link.write(reference(STATE, 0), state)
-                self._feed(inputs)
-            return self._link.run(runs, delay)
-
-        count = _exactly(lambda delay: ticks(1, delay), tick)
-        overhead = _exactly(lambda delay: ticks(0, delay), tick)
-        self._link.write(reference(STATE, 0), state)
-        return count - overhead
+        overhead = self._link.run(0)
+        self._feed(inputs)
+        return self._link.run() - overhead
 
     def close(self) -> None:
         """Stop the firmware and the emulator."""
@@ -152,17 +141,3 @@ class Device:
         raw = self._link.read(port.reference, port.bytes)
         kind = np.dtype(port.dtype.numpy)
         return np.frombuffer(raw, kind.newbyteorder("<")).astype(kind).reshape(port.shape)
-
-
-def _exactly(ticks: Callable[[int], int], tick: int) -> int:
-    """Instructions from `ticks(delay)`, which counts whole ticks of `tick` instructions over the
-    measured ones and `delay` no-ops."""
-    base = ticks(0)
-    low, high = 0, tick  # ticks(low) == base < ticks(high)
-    while high - low > 1:
-        middle = (low + high) // 2
-        if ticks(middle) == base:
-            low = middle
-        else:
-            high = middle
-    return (base + 1) * tick - high

@@ -70,7 +70,7 @@ class Frame:
 
 @dataclass(frozen=True)
 class Info:
-    """What a device says of itself; bytes, words and ticks a second."""
+    """What a device says of itself: bytes and words; timer_hz: units of time in a second."""
 
     protocol: int
     max_payload: int
@@ -173,18 +173,17 @@ class Link:
             parts.append(self._command(Command.READ, words, size))
         return b"".join(parts)
 
-    def run(self, count: int = 1, delay: int = 0) -> int:
-        """Run the program `count` times; timer ticks for all of it, `delay` no-ops included."""
-        words = struct.pack("<II", count, delay)
-        reply = self._command(Command.RUN, words, 4, RUN_SECONDS)
-        return int(struct.unpack("<I", reply)[0])
+    def run(self, count: int = 1) -> int:
+        """Run the program `count` times; the time that took in units of 1 / `info.timer_hz`
+        seconds. What measuring takes is in it: that is what 0 runs take."""
+        reply = self._command(Command.RUN, struct.pack("<I", count), 8, RUN_SECONDS)
+        return int(struct.unpack("<Q", reply)[0])
 
-    def step(self, position: int, delay: int = 0) -> tuple[int, int]:
-        """Run the record at word `position`: the next record's position, and timer ticks."""
-        words = struct.pack("<II", position, delay)
-        reply = self._command(Command.STEP, words, 8, RUN_SECONDS)
-        following, ticks = struct.unpack("<II", reply)
-        return following, ticks
+    def step(self, position: int) -> tuple[int, int]:
+        """Run the record at word `position`: the next record's position, and the time it took."""
+        reply = self._command(Command.STEP, struct.pack("<I", position), 12, RUN_SECONDS)
+        time_taken, following = struct.unpack("<QI", reply)
+        return following, time_taken
 
     def reset(self) -> None:
         self._command(Command.RESET, b"", 0)

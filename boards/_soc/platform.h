@@ -17,10 +17,11 @@ void platform_uart_send(uint8_t byte);
 void platform_timer_start(void);
 uint32_t platform_timer_ticks(void);
 
-/* Execute `instructions` no-ops, at most PLATFORM_DELAY_MAX, plus a constant few: what makes a
- * timer that is slower than the core exact to one instruction, where the emulator's clock is. */
-#define PLATFORM_DELAY_MAX 63u
-void platform_delay(uint32_t instructions);
+/* The same time and a constant more, BOARD_TIMER_SAMPLES times as fine: the sum of that many
+ * readings. In an emulator where a tick takes BOARD_TIMER_SAMPLES instructions, readings that lie
+ * a number of instructions apart that is coprime to it meet every fraction of a tick once, and
+ * their sum counts instructions exactly (Hermite's identity). */
+uint64_t platform_timer_fine(void);
 
 /* Bytes of stack reserved, and the most that was ever in use. */
 uint32_t platform_stack_bytes(void);

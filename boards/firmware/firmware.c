@@ -23,7 +23,7 @@ static struct {
   bool valid;
   uint8_t sequence;
   uint8_t code;
-  uint32_t words[2];
+  uint32_t words[3];
 } last;
 
 static void answer(protocol_frame *frame, uint8_t status, uint32_t bytes) {
@@ -36,7 +36,7 @@ static void answer_info(protocol_frame *frame) {
   const uint32_t words[] = {
       PROTOCOL_VERSION,        PROTOCOL_PAYLOAD,       WHIT_CONTRACT_VERSION,
       MODEL_DIGEST,            model_program.arena_bytes, model_program.state_bytes,
-      model_program.record_words, BOARD_TIMER_HZ,      platform_stack_bytes(),
+      model_program.record_words, BOARD_TIMER_HZ * BOARD_TIMER_SAMPLES, platform_stack_bytes(),
       platform_stack_used()};
   memcpy(frame->payload, words, sizeof words);
   answer(frame, STATUS_OK, sizeof words);
@@ -97,36 +97,35 @@ static bool is_record(uint32_t position) {
   return false;
 }
 
-static void do_run(const protocol_frame *frame, uint32_t result[2]) {
-  uint32_t runs = protocol_word(frame, 0);
-  uint32_t delay = protocol_word(frame, 1);
-  platform_timer_start();
-  platform_delay(delay);
-  while (runs--) whit_run(&net);
-  result[0] = platform_timer_ticks();
+static void set_time(uint32_t words[], uint64_t time) {
+  words[0] = (uint32_t)time;
+  words[1] = (uint32_t)(time >> 32);
 }
 
-static void do_step(const protocol_frame *frame, uint32_t result[2]) {
-  uint32_t position = protocol_word(frame, 0);
-  uint32_t delay = protocol_word(frame, 1);
+static void do_run(uint32_t runs, uint32_t result[]) {
   platform_timer_start();
-  platform_delay(delay);
-  result[0] = whit_step(&net, position);
-  result[1] = platform_timer_ticks();
+  while (runs--) whit_run(&net);
+  set_time(result, platform_timer_fine());
+}
+
+static void do_step(uint32_t position, uint32_t result[]) {
+  platform_timer_start();
+  result[2] = whit_step(&net, position);
+  set_time(result, platform_timer_fine());
 }
 
 static void do_once(protocol_frame *frame) {
-  uint32_t words = frame->code == COMMAND_RUN ? 1 : 2;
+  uint32_t words = frame->code == COMMAND_RUN ? 2 : 3;
   if (!last.valid || last.sequence != frame->sequence || last.code != frame->code) {
-    if (frame->bytes != 8 || protocol_word(frame, 1) > PLATFORM_DELAY_MAX ||
+    if (frame->bytes != 4 ||
         (frame->code == COMMAND_STEP && !is_record(protocol_word(frame, 0)))) {
       answer(frame, STATUS_ARGUMENT, 0);
       return;
     }
     if (frame->code == COMMAND_RUN) {
-      do_run(frame, last.words);
+      do_run(protocol_word(frame, 0), last.words);
     } else {
-      do_step(frame, last.words);
+      do_step(protocol_word(frame, 0), last.words);
     }
     last.valid = true;
     last.sequence = frame->sequence;

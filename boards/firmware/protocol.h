@@ -14,13 +14,14 @@
 #define PROTOCOL_START 0xc3u
 #define PROTOCOL_PAYLOAD 1024u /* most bytes in one frame */
 
-/* Commands; words are 32 bits. A reference is that of kernel.h: a region and an offset. */
+/* Commands and answers; words are 32 bits. A reference is that of kernel.h: a region and an offset.
+ * A time is two words, low first: platform_timer_fine(), with what measuring itself takes. */
 enum {
   COMMAND_INFO = 1,  /* -> the words of firmware.c's answer_info() */
   COMMAND_WRITE = 2, /* reference, data -> */
   COMMAND_READ = 3,  /* reference, bytes -> data */
-  COMMAND_RUN = 4,   /* runs, delay -> ticks from before the first to after the last run */
-  COMMAND_STEP = 5,  /* position, delay -> next position, ticks */
+  COMMAND_RUN = 4,   /* runs -> time, from before the first to after the last run */
+  COMMAND_STEP = 5,  /* position of a record -> time, position of the next */
   COMMAND_RESET = 6, /* -> */
   COMMAND_EXIT = 7   /* status ->, then the device stops */
 };

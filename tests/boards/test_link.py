@@ -69,7 +69,7 @@ class FakeDevice:
             return sequence, 0, bytes(self.memory[place : place + size])
         if code == 4:
             self.runs += not again
-            return sequence, 0, struct.pack("<I", 1000 + self.runs)
+            return sequence, 0, struct.pack("<Q", 1000 + self.runs)
         return sequence, 2 if code > 7 else 3, b""
 
 

@@ -25,7 +25,7 @@ from whit.runtime.session import Session
 
 BOARD = load_board("qemu-mps2-an386")
 STEPS = 60
-SAMPLES = 4
+SAMPLES = 3
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("ziglang") is None or shutil.which("qemu-system-arm") is None,
@@ -67,9 +67,9 @@ def test_models_equal_tflm(path: Path) -> None:
             for name, value in device.run({port.name: sample}).items():
                 np.testing.assert_array_equal(value, expected[name])
                 seen.add(value.tobytes())
-        counts = {device.instructions({port.name: samples[0]}) for _ in range(2)}
+        instructions = device.instructions({port.name: samples[0]})
+        assert instructions == device.instructions({port.name: samples[0]})
     assert len(seen) >= SAMPLES // 2
-    assert len(counts) == 1
 
 
 @pytest.mark.parametrize("path", wake_word_files(), ids=lambda p: p.stem)
