@@ -82,9 +82,9 @@ def load_samples(
     else:
         members = [file]
     parts = [_read(member, key, inputs, normalize) for member in members]
-    samples = Samples({
-        tensor.name: np.concatenate([part[tensor.name] for part in parts]) for tensor in inputs
-    })
+    samples = Samples(
+        {tensor.name: np.concatenate([part[tensor.name] for part in parts]) for tensor in inputs}
+    )
     return samples if limit is None else samples.spread(limit)
 
 

@@ -60,9 +60,11 @@ class _Builder:
             raise InputError(f"'{min(both)}' is input and output at once; leave it int8")
         self.float_inputs = float_inputs
         self.graph = Graph(
-            graph.name, inputs=list(graph.inputs), outputs=list(graph.outputs),
+            graph.name,
+            inputs=list(graph.inputs),
+            outputs=list(graph.outputs),
             source=graph.source,
-        )  # fmt: skip
+        )
         # The stored tensor gives its name up to the float one at the interface.
         self.names = {n: graph.fresh(f"{n}_int8") for n in float_inputs | self.float_outputs}
         self._constants: dict[tuple[object, ...], str] = {}
@@ -75,10 +77,14 @@ class _Builder:
                 graph.add(tensor)
                 self._quantize(name, self._name(name), self.parameters[name])
             else:
-                graph.add(replace(
-                    tensor, name=self._name(name), dtype=DType.INT8,
-                    quantization=self.parameters[name],
-                ))  # fmt: skip
+                graph.add(
+                    replace(
+                        tensor,
+                        name=self._name(name),
+                        dtype=DType.INT8,
+                        quantization=self.parameters[name],
+                    )
+                )
         for node in source.nodes:
             self._node(node)
         for name in dict.fromkeys(source.outputs):
@@ -93,9 +99,14 @@ class _Builder:
 
     def _quantize(self, source: str, target: str, quantization: Quantization) -> None:
         add_node(
-            self.graph, "quantize", f"{target}_quantize", [source], [target], quantization,
+            self.graph,
+            "quantize",
+            f"{target}_quantize",
+            [source],
+            [target],
+            quantization,
             dtype="int8",
-        )  # fmt: skip
+        )
 
     def _node(self, node: Node) -> None:
         outputs = [self._name(name) for name in node.outputs]
@@ -110,9 +121,7 @@ class _Builder:
             add_node(self.graph, node.op, node.name, inputs, [between], fixed, **node.attributes)
             self._quantize(between, outputs[0], quantizations[0])
             return
-        add_node(
-            self.graph, node.op, node.name, inputs, outputs, quantizations, **node.attributes
-        )
+        add_node(self.graph, node.op, node.name, inputs, outputs, quantizations, **node.attributes)
 
     def _operand(self, name: str) -> str:
         if not self.float_graph.tensors[name].is_constant:
@@ -133,10 +142,13 @@ class _Builder:
         bias = self.float_graph.data(bias_name).reshape(-1) if bias_name else None
         input_scale = self._activation(x).scale[0]
         quantization = weight_quantization(
-            weights, bias, axis, float(input_scale),
+            weights,
+            bias,
+            axis,
+            float(input_scale),
             float(self.parameters[node.outputs[0]].scale[0]) * _SMALLEST_MULTIPLIER,
             self.per_channel or node.op != "fully_connected",
-        )  # fmt: skip
+        )
         inputs = [self._operand(x), self._constant(weights_name, quantization, DType.INT8)]
         if bias_name:
             # A per-tensor layer still has one bias scale.

@@ -15,10 +15,21 @@ from whit.converter.ops import ACTIVATIONS
 from whit.converter.ops.quantization import FIXED_OUTPUT
 from whit.quantize.parameters import Range
 
-_SHARING = frozenset({
-    "average_pool2d", "max_pool2d", "reshape", "transpose", "concat", "slice", "split", "pad",
-    "resize_nearest", "resize_bilinear", "clip",
-})  # fmt: skip
+_SHARING = frozenset(
+    {
+        "average_pool2d",
+        "max_pool2d",
+        "reshape",
+        "transpose",
+        "concat",
+        "slice",
+        "split",
+        "pad",
+        "resize_nearest",
+        "resize_bilinear",
+        "clip",
+    }
+)
 
 
 def shares(node: Node) -> bool:
@@ -55,9 +66,7 @@ class Groups:
                 self._parent[self.find(other)] = self.find(first)
 
 
-def group_ranges(
-    graph: Graph, seen: Mapping[str, Range], groups: Groups
-) -> dict[str, Range]:
+def group_ranges(graph: Graph, seen: Mapping[str, Range], groups: Groups) -> dict[str, Range]:
     """The range each group must cover, by its representative."""
     readers = graph.consumers()
     kept = graph.kept() | set(graph.inputs)

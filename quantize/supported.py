@@ -6,21 +6,45 @@ from whit.converter.errors import Refusal, UnsupportedError
 from whit.converter.ir import DType, Graph, Node
 from whit.quantize.guards import CHANNEL_AXIS
 
-_QUANTIZABLE = frozenset({
-    *CHANNEL_AXIS, "add", "sub", "mul", "average_pool2d", "max_pool2d", "mean", "clip",
-    "sigmoid", "tanh", "softmax", "leaky_relu", "prelu", "reshape", "transpose", "concat",
-    "split", "slice", "pad", "resize_nearest", "resize_bilinear",
-})  # fmt: skip
+_QUANTIZABLE = frozenset(
+    {
+        *CHANNEL_AXIS,
+        "add",
+        "sub",
+        "mul",
+        "average_pool2d",
+        "max_pool2d",
+        "mean",
+        "clip",
+        "sigmoid",
+        "tanh",
+        "softmax",
+        "leaky_relu",
+        "prelu",
+        "reshape",
+        "transpose",
+        "concat",
+        "split",
+        "slice",
+        "pad",
+        "resize_nearest",
+        "resize_bilinear",
+    }
+)
 
 
 def refuse_unquantizable(graph: Graph) -> None:
     """UnsupportedError with every node of `graph` that cannot be quantized; nothing if none."""
     refusals = [
-        Refusal(name, "input", f"is {graph.tensors[name].dtype.value}",
-                "quantization takes float32 models: quantize the model it came from")
+        Refusal(
+            name,
+            "input",
+            f"is {graph.tensors[name].dtype.value}",
+            "quantization takes float32 models: quantize the model it came from",
+        )
         for name in [*graph.inputs, *(state.input for state in graph.states)]
         if graph.tensors[name].dtype is not DType.FLOAT32
-    ]  # fmt: skip
+    ]
     for node in graph.nodes:
         objection = _objection(graph, node)
         if objection is not None:

@@ -21,9 +21,10 @@ pytestmark = pytest.mark.skipif(
 
 def test_nothing_else_lands_in_site_packages() -> None:
     outside = [
-        file for file in FILES
+        file
+        for file in FILES
         if not file.startswith(("whit/", "whit-")) and not file.endswith(("bin/whit", "whit.exe"))
-    ]  # fmt: skip
+    ]
     assert outside == []
 
 
@@ -41,8 +42,12 @@ def test_every_source_is_installed() -> None:
 
 def test_library_and_type_marker_are_installed() -> None:
     assert "whit/py.typed" in FILES
-    assert any(file.startswith("whit/runtime/") and "whit." in file.rpartition("/")[2]
-               and file.endswith((".so", ".dylib", ".dll")) for file in FILES)
+    assert any(
+        file.startswith("whit/runtime/")
+        and "whit." in file.rpartition("/")[2]
+        and file.endswith((".so", ".dylib", ".dll"))
+        for file in FILES
+    )
 
 
 def test_version_and_entry_point() -> None:

@@ -57,10 +57,12 @@ def main() -> int:
     board = load_board(options.board)
     program = compile_graph(int8, board.target.name)
     with Device.of(program, board) as device:
-        on_board = np.concatenate([
-            device.run({name: image[None]})[int8.outputs[0]]
-            for image in images[: options.on_board]
-        ])
+        on_board = np.concatenate(
+            [
+                device.run({name: image[None]})[int8.outputs[0]]
+                for image in images[: options.on_board]
+            ]
+        )
         instructions = device.instructions({name: images[:1]})
         sizes = device.firmware.sizes
     equal = int((on_board == int8_scores[: len(on_board)]).all(axis=1).sum())

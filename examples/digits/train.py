@@ -36,10 +36,15 @@ WEIGHT_DECAY = 1e-2
 def model(random: np.random.Generator) -> Sequence:
     """x [N,1,8,8] -> logits [N,10]."""
     return Sequence(
-        Conv(random, 1, 24, 3), Relu(),
-        Depthwise(random, 24), Relu(), Conv(random, 24, 48, 1), Relu(),
+        Conv(random, 1, 24, 3),
+        Relu(),
+        Depthwise(random, 24),
+        Relu(),
+        Conv(random, 24, 48, 1),
+        Relu(),
         MaxPool(),
-        Residual(Depthwise(random, 48), Relu(), Conv(random, 48, 48, 1)), Relu(),
+        Residual(Depthwise(random, 48), Relu(), Conv(random, 48, 48, 1)),
+        Relu(),
         MaxPool(),
         Flatten(),
         Dense(random, 48 * 2 * 2, 10),
@@ -110,9 +115,13 @@ class _Exporter:
         if isinstance(layer, (Conv, Depthwise)):
             pad = layer.kernel // 2
             return self._node(
-                "Conv", [x, *self._parameters(layer)],
-                kernel_shape=[layer.kernel] * 2, pads=[pad] * 4, strides=[1, 1],
-                dilations=[1, 1], group=layer.groups,
+                "Conv",
+                [x, *self._parameters(layer)],
+                kernel_shape=[layer.kernel] * 2,
+                pads=[pad] * 4,
+                strides=[1, 1],
+                dilations=[1, 1],
+                group=layer.groups,
             )
         if isinstance(layer, Relu):
             return self._node("Relu", [x])
@@ -145,7 +154,8 @@ def export(net: Sequence) -> onnx.ModelProto:
     exporter.add(net, "image")
     exporter.nodes[-1].output[0] = "logits"
     graph = helper.make_graph(
-        exporter.nodes, "digits",
+        exporter.nodes,
+        "digits",
         [helper.make_tensor_value_info("image", TensorProto.FLOAT, [1, 1, 8, 8])],
         [helper.make_tensor_value_info("logits", TensorProto.FLOAT, [1, 10])],
         exporter.weights,

@@ -79,28 +79,60 @@ def verify(graph: Graph, steps: float, samples: Feeds | None = None) -> Graph:
 
 IMAGE = float_tensor("x", 1, 6, 5, 4)
 OPERATORS: dict[str, tuple[float, Callable[[], Graph]]] = {
-    "conv2d": (3, lambda: one_operator(
-        "conv2d", [IMAGE, constant("w", normal(8, 3, 3, 4)), constant("b", normal(8))],
-        strides=(2, 1), padding=((1, 1), (1, 1)), activation="relu")),
-    "conv2d without bias": (6, lambda: one_operator(
-        "conv2d", [IMAGE, constant("w", normal(8, 1, 1, 4))], padding=((0, 0), (0, 0)),
-        activation="relu6")),
-    "depthwise_conv2d": (12, lambda: one_operator(
-        "depthwise_conv2d",
-        [IMAGE, constant("w", normal(1, 3, 3, 8)), constant("b", normal(8))],
-        padding=((1, 1), (1, 1)), activation="relu_n1_to_1")),
-    "fully_connected": (3, lambda: one_operator(
-        "fully_connected",
-        [float_tensor("x", 3, 20), constant("w", normal(7, 20)), constant("b", normal(7))])),
+    "conv2d": (
+        3,
+        lambda: one_operator(
+            "conv2d",
+            [IMAGE, constant("w", normal(8, 3, 3, 4)), constant("b", normal(8))],
+            strides=(2, 1),
+            padding=((1, 1), (1, 1)),
+            activation="relu",
+        ),
+    ),
+    "conv2d without bias": (
+        6,
+        lambda: one_operator(
+            "conv2d",
+            [IMAGE, constant("w", normal(8, 1, 1, 4))],
+            padding=((0, 0), (0, 0)),
+            activation="relu6",
+        ),
+    ),
+    "depthwise_conv2d": (
+        12,
+        lambda: one_operator(
+            "depthwise_conv2d",
+            [IMAGE, constant("w", normal(1, 3, 3, 8)), constant("b", normal(8))],
+            padding=((1, 1), (1, 1)),
+            activation="relu_n1_to_1",
+        ),
+    ),
+    "fully_connected": (
+        3,
+        lambda: one_operator(
+            "fully_connected",
+            [float_tensor("x", 3, 20), constant("w", normal(7, 20)), constant("b", normal(7))],
+        ),
+    ),
     "add": (2, lambda: one_operator("add", [IMAGE, float_tensor("z", 1, 6, 5, 4)])),
-    "add constant": (2, lambda: one_operator(
-        "add", [IMAGE, constant("c", normal(4, scale=3.0))], activation="relu")),
+    "add constant": (
+        2,
+        lambda: one_operator(
+            "add", [IMAGE, constant("c", normal(4, scale=3.0))], activation="relu"
+        ),
+    ),
     "sub": (2, lambda: one_operator("sub", [constant("c", normal(1)), IMAGE])),
     "mul": (3, lambda: one_operator("mul", [IMAGE, float_tensor("z", 1, 1, 1, 4)])),
-    "average_pool2d": (2, lambda: one_operator(
-        "average_pool2d", [IMAGE], kernel=(2, 2), padding=((0, 0), (0, 0)))),
-    "max_pool2d": (1, lambda: one_operator(
-        "max_pool2d", [IMAGE], kernel=(2, 2), strides=(2, 2), padding=((0, 0), (0, 0)))),
+    "average_pool2d": (
+        2,
+        lambda: one_operator("average_pool2d", [IMAGE], kernel=(2, 2), padding=((0, 0), (0, 0))),
+    ),
+    "max_pool2d": (
+        1,
+        lambda: one_operator(
+            "max_pool2d", [IMAGE], kernel=(2, 2), strides=(2, 2), padding=((0, 0), (0, 0))
+        ),
+    ),
     "mean": (2, lambda: one_operator("mean", [IMAGE], axes=(1, 2), keepdims=False)),
     "relu": (2, lambda: one_operator("clip", [IMAGE], min=0.0)),
     "clip": (1, lambda: one_operator("clip", [IMAGE], min=-0.5, max=1.25)),
@@ -110,17 +142,28 @@ OPERATORS: dict[str, tuple[float, Callable[[], Graph]]] = {
     "leaky_relu": (1.5, lambda: one_operator("leaky_relu", [IMAGE], alpha=0.2)),
     "prelu": (2, lambda: one_operator("prelu", [IMAGE, constant("a", normal(1, 1, 4))])),
     "transpose": (1, lambda: one_operator("transpose", [IMAGE], perm=(0, 2, 1, 3))),
-    "concat": (1, lambda: one_operator(
-        "concat", [IMAGE, float_tensor("z", 1, 6, 5, 2), constant("c", normal(1, 6, 5, 1))],
-        axis=3)),
+    "concat": (
+        1,
+        lambda: one_operator(
+            "concat",
+            [IMAGE, float_tensor("z", 1, 6, 5, 2), constant("c", normal(1, 6, 5, 1))],
+            axis=3,
+        ),
+    ),
     "split": (1, lambda: one_operator("split", [IMAGE], outputs=2, axis=3, sizes=(2, 2))),
-    "slice": (1, lambda: one_operator(
-        "slice", [IMAGE], begin=(0, 1, 0, 0), size=(1, 4, 3, 4), step=(1, 1, 2, 1))),
-    "pad": (1, lambda: one_operator(
-        "pad", [IMAGE], paddings=((0, 0), (1, 0), (2, 1), (0, 0)), value=-7.5)),
+    "slice": (
+        1,
+        lambda: one_operator(
+            "slice", [IMAGE], begin=(0, 1, 0, 0), size=(1, 4, 3, 4), step=(1, 1, 2, 1)
+        ),
+    ),
+    "pad": (
+        1,
+        lambda: one_operator("pad", [IMAGE], paddings=((0, 0), (1, 0), (2, 1), (0, 0)), value=-7.5),
+    ),
     "resize_nearest": (1, lambda: one_operator("resize_nearest", [IMAGE], size=(12, 10))),
     "resize_bilinear": (2, lambda: one_operator("resize_bilinear", [IMAGE], size=(11, 7))),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", OPERATORS)
@@ -129,8 +172,11 @@ def test_operator(name: str) -> None:
     verify(build(), steps)
 
 
-def chain(*nodes: tuple[str, list[str], str, dict[str, Any]], inputs: list[Tensor],
-          constants: dict[str, np.ndarray] | None = None) -> Graph:
+def chain(
+    *nodes: tuple[str, list[str], str, dict[str, Any]],
+    inputs: list[Tensor],
+    constants: dict[str, np.ndarray] | None = None,
+) -> Graph:
     """A graph of (operator, inputs, output, attributes); the last output is the graph's."""
     graph = Graph("chain", inputs=[t.name for t in inputs])
     for tensor in inputs:
@@ -166,15 +212,24 @@ def test_fixed_parameters_travel_through_sharing_operators() -> None:
 
 def test_range_below_a_clamp_is_not_stored() -> None:
     graph = chain(
-        ("max_pool2d", ["x"], "y", {"kernel": (2, 2), "padding": ((0, 0), (0, 0)),
-                                    "activation": "relu"}),
+        (
+            "max_pool2d",
+            ["x"],
+            "y",
+            {"kernel": (2, 2), "padding": ((0, 0), (0, 0)), "activation": "relu"},
+        ),
         inputs=[float_tensor("x", 1, 4, 4, 3)],
     )
     inner = chain(
         ("conv2d", ["x", "w"], "wide", {"padding": ((0, 0), (0, 0))}),
-        ("max_pool2d", ["wide"], "y", {"kernel": (2, 2), "padding": ((0, 0), (0, 0)),
-                                       "activation": "relu"}),
-        inputs=[float_tensor("x", 1, 4, 4, 3)], constants={"w": normal(4, 1, 1, 3)},
+        (
+            "max_pool2d",
+            ["wide"],
+            "y",
+            {"kernel": (2, 2), "padding": ((0, 0), (0, 0)), "activation": "relu"},
+        ),
+        inputs=[float_tensor("x", 1, 4, 4, 3)],
+        constants={"w": normal(4, 1, 1, 3)},
     )
     result = verify(inner, 3)
     quantization = result.tensors["wide"].quantization
@@ -213,8 +268,12 @@ def test_a_layer_that_is_always_off() -> None:
 def test_layers_without_weights() -> None:
     graph = one_operator(
         "fully_connected",
-        [float_tensor("x", 1, 4), constant("w", np.zeros((3, 4), np.float32)),
-         constant("b", np.array([1.0, -2.0, 3e5], np.float32))])  # fmt: skip
+        [
+            float_tensor("x", 1, 4),
+            constant("w", np.zeros((3, 4), np.float32)),
+            constant("b", np.array([1.0, -2.0, 3e5], np.float32)),
+        ],
+    )
     verify(graph, 2)
 
 
@@ -225,8 +284,16 @@ def streaming() -> Graph:
     graph.add(float_tensor("past", 1, 3, 1, 4))
     graph.constant("w", normal(6, 3, 1, 4))
     add_node(graph, "concat", "concat", ["past", "x"], ["window"], axis=1)
-    add_node(graph, "slice", "slice", ["window"], ["next"],
-             begin=(0, 2, 0, 0), size=(1, 3, 1, 4), step=(1, 1, 1, 1))
+    add_node(
+        graph,
+        "slice",
+        "slice",
+        ["window"],
+        ["next"],
+        begin=(0, 2, 0, 0),
+        size=(1, 3, 1, 4),
+        step=(1, 1, 1, 1),
+    )
     add_node(graph, "conv2d", "conv", ["window", "w"], ["y"], padding=((0, 0), (0, 0)))
     graph.states = [State("past", "next", np.full((1, 3, 1, 4), 2.5, np.float32))]
     return graph
@@ -275,8 +342,9 @@ def test_refusals_come_all_at_once() -> None:
 
 
 def test_a_quantized_model_is_refused() -> None:
-    graph = one_operator("clip", [int8_tensor("x", 1, 4)],
-                         quantization=int8_tensor("x", 1).quantization, min=0.0)
+    graph = one_operator(
+        "clip", [int8_tensor("x", 1, 4)], quantization=int8_tensor("x", 1).quantization, min=0.0
+    )
     with pytest.raises(UnsupportedError, match="quantize the model it came from"):
         quantize(graph, [{"x": np.zeros((1, 4), np.int8)}])
 
