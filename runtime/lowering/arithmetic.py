@@ -72,20 +72,16 @@ def _lower(graph: Graph, node: Node) -> list[KernelCall]:
 def _sum_params(
     op: str, a_scale: np.float32, b_scale: np.float32, y_scale: np.float32
 ) -> dict[str, Number]:
-    """Multipliers that bring a and b to twice the larger of their scales, and the sum to y's.
-
-    TFLM computes them in double for add and in float for sub, which differ in the last bits.
-    """
-    real = np.float32 if op == "sub" else np.float64
-    common = real(2) * max(real(a_scale), real(b_scale))
+    """Multipliers that bring a and b to twice the larger of their scales, and the sum to y's."""
+    common = 2 * np.float64(max(a_scale, b_scale))
     ratios = {
-        "a": real(a_scale) / common,
-        "b": real(b_scale) / common,
-        "output": common / (real(1 << LEFT_SHIFT) * real(y_scale)),
+        "a": np.float64(a_scale) / common,
+        "b": np.float64(b_scale) / common,
+        "output": common / ((1 << LEFT_SHIFT) * np.float64(y_scale)),
     }
     params: dict[str, Number] = {"left_shift": LEFT_SHIFT, "subtract": int(op == "sub")}
     for name, ratio in ratios.items():
-        multiplier, shift = quantize_multiplier(float(ratio)) if np.isfinite(ratio) else (0, 1)
+        multiplier, shift = quantize_multiplier(float(ratio))
         if shift > 0:
             raise LoweringError(
                 f"its operands are {float(common / y_scale):.3g} times coarser than its output",
