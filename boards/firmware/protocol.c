@@ -7,7 +7,7 @@
 #include "platform.h"
 
 /* The rest of a frame must follow without a pause longer than this. */
-#define BYTE_TIMEOUT_TICKS (BOARD_TIMER_HZ / 20u)
+#define BYTE_TIMEOUT_TICKS (BOARD_TIMER_HZ / 50u)
 #define HEAD_BYTES 5u
 #define CRC_BYTES 4u
 
