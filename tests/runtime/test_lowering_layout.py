@@ -58,7 +58,7 @@ def test_concat_of_inputs_a_constant_and_a_repeat(axis: int) -> None:
     graph = one_operator("concat", [a, b, a], quantization=SAME, axis=axis)
     (given,) = noise(graph)
     result = Session(graph, optimize=False).run(given)["output"]
-    expected = np.concatenate([given["a"], b.data, given["a"]], axis)  # type: ignore[list-item]
+    expected = np.concatenate([given["a"], b.data, given["a"]], axis)
     np.testing.assert_array_equal(result, expected)
 
 
