@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,11 +14,21 @@ from whit.boards.board import load_board
 from whit.cli.devices import board_option, for_board, program_of, start, toolchain_option
 from whit.cli.files import model_argument, no_optimize, read_model
 from whit.cli.inputs import Feed, random_feeds
-from whit.cli.output import as_json, count_text, progress, write_facts, write_json, write_table
+from whit.cli.output import (
+    as_json,
+    count_text,
+    progress,
+    short_name,
+    write_facts,
+    write_json,
+    write_line,
+    write_table,
+)
 from whit.cli.rivals import RIVALS, Runner, Subject, UnavailableError
-from whit.cli.rivals.timing import Times, take_turns
+from whit.cli.rivals.timing import Times, least_times, take_turns
 from whit.converter.errors import InputError
 from whit.converter.ir import Graph
+from whit.runtime.report import LayerTime, layer_times
 from whit.runtime.session import Session
 from whit.runtime.tape import Program
 
@@ -55,6 +65,9 @@ class _Contestant:
     help="Measurements of each (default: 50, one of which repeats a fast model for 2 ms; on a "
     "board, where counting is exact, 1), on a board each with another input.",
 )
+@click.option(
+    "--layers", is_flag=True, help="Measure each layer as well: its least time of all runs."
+)
 @toolchain_option
 @no_optimize
 @as_json
@@ -63,6 +76,7 @@ def command(
     board: str | None,
     against: str,
     runs: int | None,
+    layers: bool,
     toolchain: str,
     optimize: bool,
     json_output: bool,
@@ -79,7 +93,7 @@ def command(
     if board is not None:
         if rivals:
             raise InputError("--against compares on the desktop; leave it or --board out")
-        _on_board(model, source, board, toolchain, optimize, runs or 1, json_output)
+        _on_board(model, source, board, toolchain, optimize, runs or 1, layers, json_output)
         return
     runs = runs or DESKTOP_RUNS
     session = Session(source, optimize=optimize)
@@ -87,10 +101,14 @@ def command(
     contestants, skipped = _line_up(model, source, session, feed, rivals)
     with progress("measuring", runs) as advance:
         times = take_turns([c.invoke for c in contestants], runs, advance)
+    steps = None
+    if layers:
+        steps = layer_times(session.program, least_times(lambda: _steps(session, feed), runs))
     if json_output:
-        _write_json(model, session.program, contestants, times, skipped, runs)
+        _write_json(model, session.program, contestants, times, skipped, runs, steps)
     else:
-        _write_text(session.program, contestants, times, skipped)
+        _write_text(contestants, times, skipped)
+        _write_layers(steps, ">µs", 1e6)
 
 
 def _chosen(against: str) -> list[str]:
@@ -128,9 +146,8 @@ def _line_up(
     return contestants, skipped
 
 
-def _c_call(session: Session, feed: Feed) -> Callable[[], None]:
-    """What a C program does for one inference. The input is copied in each time: the memory plan
-    may have used its place for later results."""
+def _copy_in(session: Session, feed: Feed) -> Callable[[], None]:
+    """Copies the input in, as every run needs: the plan may use its place for later results."""
     machine = session.machine
     copies = [
         (machine.view(port.reference, port.bytes), feed[port.name].reshape(-1).view(np.uint8))
@@ -140,9 +157,25 @@ def _c_call(session: Session, feed: Feed) -> Callable[[], None]:
     def call() -> None:
         for memory, data in copies:
             memory[:] = data
-        machine.run()
 
     return call
+
+
+def _c_call(session: Session, feed: Feed) -> Callable[[], None]:
+    """What a C program does for one inference."""
+    copy_in, run = _copy_in(session, feed), session.machine.run
+
+    def call() -> None:
+        copy_in()
+        run()
+
+    return call
+
+
+def _steps(session: Session, feed: Feed) -> Iterator[int]:
+    """One inference, record by record; copying the input in counts as part of the first."""
+    _copy_in(session, feed)()
+    yield from session.machine.steps()
 
 
 def _agreement(ours: Sequence[np.ndarray], runner: Runner) -> str:
@@ -169,6 +202,7 @@ def _write_json(
     times: Sequence[Times],
     skipped: dict[str, str],
     runs: int,
+    layers: list[LayerTime] | None,
 ) -> None:
     rows: list[dict[str, Any]] = [
         {
@@ -191,12 +225,39 @@ def _write_json(
             "measurements": runs,
             "contestants": rows,
             "skipped": [{"name": name, "reason": reason} for name, reason in skipped.items()],
+            "layers": _layer_members(layers, "seconds"),
         },
     )
 
 
+def _layer_members(layers: list[LayerTime] | None, unit: str) -> list[dict[str, Any]] | None:
+    if layers is None:
+        return None
+    return [
+        {"name": layer.name, "kernels": layer.kernels, unit: layer.time, "share": layer.share}
+        for layer in layers
+    ]
+
+
+def _write_layers(layers: list[LayerTime] | None, unit: str, scale: float) -> None:
+    if layers is None:
+        return
+    write_line("")
+    write_table(
+        ["layer", unit, ">share", "kernel"],
+        [
+            (
+                short_name(layer.name),
+                f"{layer.time * scale:,.{0 if scale == 1 else 1}f}",
+                f"{layer.share:.1%}",
+                ", ".join(layer.kernels),
+            )
+            for layer in layers
+        ],
+    )
+
+
 def _write_text(
-    program: Program,
     contestants: Sequence[_Contestant],
     times: Sequence[Times],
     skipped: dict[str, str],
@@ -226,6 +287,7 @@ def _on_board(
     toolchain: str,
     optimize: bool,
     runs: int,
+    layers: bool,
     json_output: bool,
 ) -> None:
     machine = load_board(board)
@@ -235,6 +297,10 @@ def _on_board(
         for feed in random_feeds(program.inputs, runs):
             counts.append(device.instructions(feed))
             advance(1)
+        steps = None
+        if layers:
+            feed = random_feeds(program.inputs, 1)[0]
+            steps = layer_times(program, [time for _, time in device.steps(feed)])
     members: dict[str, int] = {
         "instructions_min": min(counts),
         "instructions_median": int(np.median(counts)),
@@ -242,7 +308,8 @@ def _on_board(
     }
     if json_output:
         write_json(
-            "bench", {"model": str(path), "board": machine.name, "measurements": runs, **members}
+            "bench", {"model": str(path), "board": machine.name, "measurements": runs, **members,
+             "layers": _layer_members(steps, "instructions")},
         )
         return
     write_facts(
@@ -256,3 +323,4 @@ def _on_board(
             ),
         ]
     )
+    _write_layers(steps, ">instructions", 1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from whit.converter.ir import Graph, Node, Quantization, Tensor
@@ -120,6 +120,27 @@ def estimate_flash(program: Program) -> FlashEstimate:
 
 def _describe(value: Tensor | Port) -> TensorReport:
     return TensorReport(value.name, value.shape, value.dtype.value, value.quantization)
+
+
+@dataclass(frozen=True)
+class LayerTime:
+    """What one layer took, in the unit of what was measured; share: of the whole run, 0 to 1."""
+
+    name: str
+    kernels: tuple[str, ...]
+    time: float
+    share: float
+
+
+def layer_times(program: Program, record_times: Sequence[float]) -> list[LayerTime]:
+    """Times of layers, in execution order, from those of all records; views take none."""
+    total = sum(record_times) or 1.0
+    result = []
+    for layer, records in sorted(_by_layer(program).items()):
+        time = sum(record_times[index] for index, _ in records)
+        kernels = _kernel_names(record for _, record in records)
+        result.append(LayerTime(program.layers[layer], kernels, time, time / total))
+    return result
 
 
 def _graph_layers(compiled: Compiled) -> list[LayerReport]:

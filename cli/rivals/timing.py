@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from time import perf_counter
 
@@ -40,6 +40,19 @@ def take_turns(
             taken.append(_time(contestant, batch))
         after_turn(1)
     return [Times(tuple(t), b) for t, b in zip(seconds, batches, strict=True)]
+
+
+def least_times(steps: Callable[[], Iterable[object]], runs: int) -> list[float]:
+    """Seconds of each step of something that runs step by step: the least of `runs` runs."""
+    best: list[float] = []
+    for _ in range(runs):
+        taken = []
+        start = perf_counter()
+        for _step in steps():
+            taken.append(perf_counter() - start)
+            start = perf_counter()
+        best = [min(pair) for pair in zip(best, taken, strict=True)] if best else taken
+    return best
 
 
 def _batch(contestant: Callable[[], object]) -> int:

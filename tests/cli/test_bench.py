@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import pytest
 from tests.cli.conftest import Call
 from tests.support import CHECKOUT
 from whit.cli.rivals import RIVALS
-from whit.cli.rivals.timing import take_turns
+from whit.cli.rivals.timing import least_times, take_turns
 
 CallJson = Callable[..., dict[str, Any]]
 
@@ -40,6 +40,25 @@ def test_fast_calls_are_repeated_within_a_turn() -> None:
     (times,) = take_turns([lambda: None], 2)
     assert times.batch > 100
     assert times.minimum < 1e-5
+
+
+def test_least_times_are_per_step() -> None:
+    def steps() -> Iterator[int]:
+        for index, seconds in enumerate((0.001, 0.01)):
+            time.sleep(seconds)
+            yield index
+
+    short, long = least_times(steps, 3)
+    assert 0.001 <= short < 0.008 < 0.01 <= long < 0.03
+
+
+def test_layers_are_those_of_the_model(call_json: CallJson, int8_model: Path) -> None:
+    document = call_json("bench", int8_model, "--runs", 3, "--layers")
+    inspected = call_json("inspect", int8_model)["layers"]
+    layers = document["layers"]
+    assert [layer["name"] for layer in layers] == [layer["name"] for layer in inspected]
+    assert sum(layer["share"] for layer in layers) == pytest.approx(1)
+    assert call_json("bench", int8_model, "--runs", 1)["layers"] is None
 
 
 def test_bench_of_whit_alone(call: Call, call_json: CallJson, int8_model: Path) -> None:

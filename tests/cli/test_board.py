@@ -71,8 +71,14 @@ def test_run_on_the_board_gives_the_bits_of_tflm(
 def test_bench_on_the_board_counts_instructions(
     call: Call, call_json: CallJson, int8_model: Path
 ) -> None:
-    document = call_json("bench", int8_model, *BOARD)
+    document = call_json("bench", int8_model, *BOARD, "--layers")
     # 2592 multiply-accumulates in the convolution alone; nobody spends 500 instructions on each.
     assert 2592 < document["instructions_median"] < 500 * 2592
+    layers = document["layers"]
+    assert [layer["kernels"] for layer in layers] == [
+        ["conv2d_s8"], ["mean_s8"], ["fully_connected_s8"]
+    ]  # fmt: skip
+    total = sum(layer["instructions"] for layer in layers)
+    assert abs(total / document["instructions_median"] - 1) < 0.02
     result = call("bench", int8_model, *BOARD, "--against", "tflm")
     assert result.exit_code == 1 and "--against compares on the desktop" in result.stderr
