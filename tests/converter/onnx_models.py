@@ -119,13 +119,13 @@ def inception_cnn() -> onnx.ModelProto:
     pool = b.add("AveragePool", ["x"], kernel_shape=[3, 3], strides=[1, 1], pads=[1, 1, 1, 1])
     y = b.add("Concat", [left, right, b.add("LeakyRelu", [pool], alpha=0.1)], axis=1)
     y = b.add("MaxPool", [y], kernel_shape=[2, 2], strides=[2, 2], ceil_mode=1)
-    first, second = b.add("Split", [y, b.constant(np.int64([10, 8]))], 2, axis=1)
+    first, second = b.add("Split", [y, b.constant(np.array([10, 8], np.int64))], 2, axis=1)
     y = b.add("PRelu", [b.conv(first, 10, 8, 3, 3, auto_pad="SAME_UPPER"), b.values(8, 1, 1)])
     y = b.add("Add", [y, second])
     # x.view(x.size(0), -1) as PyTorch writes it: the shape is computed.
     batch = b.add("Gather", [b.add("Shape", [y]), b.constant(np.int64(0))], axis=0)
-    batch = b.add("Unsqueeze", [batch, b.constant(np.int64([0]))])
-    shape = b.add("Concat", [batch, b.constant(np.int64([-1]))], axis=0)
+    batch = b.add("Unsqueeze", [batch, b.constant(np.array([0], np.int64))])
+    shape = b.add("Concat", [batch, b.constant(np.array([-1], np.int64))], axis=0)
     return b.model(b.linear(b.add("Reshape", [y, shape]), 8 * 64, 7))
 
 
@@ -147,7 +147,7 @@ def two_headed_cnn() -> onnx.ModelProto:
     left = b.add("Flatten", [b.conv(y, 4, 3, 3, 3)])
     right = b.add("Flatten", [b.add("MaxPool", [y], kernel_shape=[3, 3], strides=[3, 3])])
     joined = b.add("Concat", [left, right], axis=1)
-    up = b.add("Resize", [y, "", b.constant(np.float32([1, 1, 2, 2]))], mode="nearest",
+    up = b.add("Resize", [y, "", b.constant(np.array([1, 1, 2, 2], np.float32))], mode="nearest",
                coordinate_transformation_mode="asymmetric", nearest_mode="floor")
     return b.model(b.linear(joined, 48 + 16, 5), b.conv(up, 4, 1, 1, 1))
 

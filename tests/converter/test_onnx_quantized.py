@@ -17,14 +17,14 @@ from whit.converter.importers import onnx as importer
 from whit.converter.ir import DType, Graph
 
 onnx = pytest.importorskip("onnx")
-quantization = pytest.importorskip("onnxruntime.quantization")
+quantization: Any = pytest.importorskip("onnxruntime.quantization")
 from tests.converter.onnx_models import NETS, OnnxBuilder  # noqa: E402
 
 FORMS = ["QDQ", "QOperator"]
 TYPES = ["QInt8", "QUInt8"]
 
 
-class Samples(quantization.CalibrationDataReader):  # type: ignore[misc]
+class Samples(quantization.CalibrationDataReader):
     """Normal noise for input x."""
 
     def __init__(self, shape: tuple[int, ...]):
@@ -232,9 +232,9 @@ def integer_model(element: int) -> Any:
     weights = b.rng.integers(-127, 128, (4, 3, 3, 3)).astype(np.int8)
     y = b.add("QLinearConv", [
         y, b.constant(np.float32(0.05)), b.constant(kind(zero)),
-        b.constant(weights), b.constant(np.float32([0.01, 0.02, 0.005, 0.01])),
+        b.constant(weights), b.constant(np.array([0.01, 0.02, 0.005, 0.01], np.float32)),
         b.constant(np.zeros(4, np.int8)), b.constant(np.float32(0.3)), b.constant(kind(zero + 9)),
-        b.constant(np.int32([100, -200, 0, 50])),
+        b.constant(np.array([100, -200, 0, 50], np.int32)),
     ], pads=[1, 1, 1, 1])
     model = b.model(y)
     model.graph.output[0].type.tensor_type.elem_type = element

@@ -105,7 +105,7 @@ def test_dead_code_goes_and_states_stay() -> None:
 
 def test_constants_fold() -> None:
     net = Net(float_tensor("x", 2, 3))
-    total = net.add("add", net.constant(weights(2, 3)), net.constant(np.float32([1])))
+    total = net.add("add", net.constant(weights(2, 3)), net.constant(np.array([1], np.float32)))
     turned = net.add("transpose", net.add("transpose", total, perm=(1, 0)), perm=(1, 0))
     graph = computes_the_same(net.finish(net.add("mul", "x", turned)))
     assert ops(graph) == ["mul"]
@@ -152,7 +152,7 @@ def test_batch_norm_folds(op: str, with_bias: bool) -> None:
     y = net.add(op, *inputs, **attributes)
     y = net.add("mul", y, net.constant(weights(channels)))
     y = net.add("sub", net.constant(weights(1, 1, 1, channels)), y)
-    y = net.add("add", y, net.constant(np.float32([0.25])), activation="relu6")
+    y = net.add("add", y, net.constant(np.array([0.25], np.float32)), activation="relu6")
     graph = computes_the_same(net.finish(y), 1e-5)
     assert ops(graph) == [op] and graph.nodes[0]["activation"] == "relu6"
 
@@ -238,7 +238,7 @@ def pad_net(tensor: Tensor, op: str, value: float = 0.0, first: str = "", **more
     return net.finish(net.add(op, y, w, to=Quantization.per_tensor(0.2, 4), **attributes))
 
 
-NO_PADDING = {"padding": ((0, 0), (0, 0))}
+NO_PADDING: dict[str, Any] = {"padding": ((0, 0), (0, 0))}
 
 
 @pytest.mark.parametrize("quantized", [False, True])
@@ -490,7 +490,7 @@ def test_builder_graphs_of_other_tests_keep_their_bits() -> None:
     graph = b.graph
     to = Quantization.per_tensor(0.05, 3)
     w = constant("w", RANDOM.integers(-127, 128, (4, 3, 3, 4)).astype(np.int8),
-                 Quantization.per_channel(np.float32([0.01, 0.02, 0.01, 0.005]), 0))
+                 Quantization.per_channel(np.array([0.01, 0.02, 0.01, 0.005], np.float32), 0))
     graph.add(w)
     add_node(graph, "transpose", "t1", ["x"], ["a"], to, perm=NCHW)
     add_node(graph, "clip", "c1", ["a"], ["b"], to, min=-2.0)
