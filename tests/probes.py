@@ -44,7 +44,4 @@ def real(model: str) -> list[np.ndarray]:
     images = np.load(SHARED / "data" / "cifar_calib.npz")["x"]
     if model.startswith("ic"):
         return [(i.astype(np.int16) - 128).astype(np.int8)[None] for i in images]
-    if model.startswith("vww"):
-        enlarged = images.repeat(3, axis=1).repeat(3, axis=2)
-        return [(i.astype(np.int16) - 128).astype(np.int8)[None] for i in enlarged]
     return []
