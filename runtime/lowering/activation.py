@@ -50,6 +50,11 @@ def requantized(x: Tensor, y: Tensor, real_multiplier: float) -> np.ndarray:
     return requantize(centred, *quantize_multiplier(real_multiplier)) + y_zero
 
 
+def _ratio(x: Tensor, y: Tensor) -> float:
+    """Scale of x over scale of y, in double."""
+    return float(scale_and_zero_point(x)[0]) / float(scale_and_zero_point(y)[0])
+
+
 @lowers("clip")
 def clip(graph: Graph, node: Node) -> list[KernelCall]:
     x, y = operand(graph, node, 0), output(graph, node)
@@ -60,9 +65,7 @@ def clip(graph: Graph, node: Node) -> list[KernelCall]:
     if x.quantization == y.quantization:
         stored = stored_values(x.dtype)
     else:
-        # TFLM's RELU divides the scales in float32.
-        ratio = scale_and_zero_point(x)[0] / scale_and_zero_point(y)[0]
-        stored = requantized(x, y, float(ratio))
+        stored = requantized(x, y, _ratio(x, y))
     return [lookup_call(x, y, np.minimum(np.maximum(stored, _bound(low, y)), _bound(high, y)))]
 
 
@@ -133,9 +136,9 @@ def leaky_relu(graph: Graph, node: Node) -> list[KernelCall]:
     if kernel_dtype(x, y) is DType.FLOAT32:
         return [_float_call("leaky_relu_f32", x, y, alpha=float(node["alpha"]))]
     (x_scale, x_zero), (y_scale, y_zero) = scale_and_zero_point(x), scale_and_zero_point(y)
-    # All in float32, in this order, as TFLM has it; the sign of alpha is taken out and put back.
-    slope = float(x_scale * np.float32(node["alpha"]) / y_scale)
-    positive = requantized(x, y, float(x_scale / y_scale))
+    # The sign of alpha is taken out and put back.
+    slope = float(x_scale) * float(np.float32(node["alpha"])) / float(y_scale)
+    positive = requantized(x, y, _ratio(x, y))
     negative = requantized(x, y, abs(slope)) - y_zero
     if slope < 0:
         negative = -negative
