@@ -34,6 +34,7 @@ class _Orders:
         self.readers = graph.consumers()
         self.makers = graph.producers()
         self.kept = graph.kept()
+        self.bytes = {name: tensor.bytes for name, tensor in graph.tensors.items()}
         self.order: dict[str, Order] = {}
         for node in graph.nodes:
             self.order[node.name] = identity(self.rank(node))
@@ -91,7 +92,7 @@ class _Orders:
         cores = {core(d, tensor.shape) for d in demands if d is not None}
         cores.discard(core(have, tensor.shape))
         clutter = 0.01 * sum(d is not None and d != have for d in demands)
-        return len(cores) * (tensor.bytes + _TRANSPOSE_OVERHEAD) + clutter
+        return len(cores) * (self.bytes[name] + _TRANSPOSE_OVERHEAD) + clutter
 
     def breaks(self, node: Node) -> float:
         """What a reshape costs whose order does not carry over to its input."""
@@ -100,7 +101,7 @@ class _Orders:
         source, target = self.graph.tensors[node.inputs[0]], self.graph.tensors[node.outputs[0]]
         if carried(self.order[node.name], target.shape, source.shape) is not None:
             return 0.0
-        return float(target.bytes + _TRANSPOSE_OVERHEAD)
+        return float(self.bytes[target.name] + _TRANSPOSE_OVERHEAD)
 
     def cost_around(self, node: Node) -> float:
         names = dict.fromkeys([*(n for n in node.inputs if n), *node.outputs])
@@ -142,7 +143,7 @@ class _Orders:
         """Take the cheapest candidate; the first wins a tie."""
         best: tuple[float, Order] | None = None
         for order in dict.fromkeys([*candidates, identity(self.rank(node))]):
-            if len(order) != self.rank(node) or not self.allows(node, order):
+            if not self.allows(node, order):
                 continue
             self.order[node.name] = order
             cost = self.cost_around(node)
@@ -160,12 +161,15 @@ class _Orders:
                     self.order[node.name] = order
                     break
         for _ in range(_SWEEPS):
+            previous = best[0]
             for node in reversed(free):
                 self.choose(node, [*self.from_readers(node), *self.from_inputs(node)])
             best = min(best, (self.total(), dict(self.order)), key=lambda pair: pair[0])
             for node in free:
                 self.choose(node, [*self.from_inputs(node), *self.from_readers(node)])
             best = min(best, (self.total(), dict(self.order)), key=lambda pair: pair[0])
+            if best[0] == previous:
+                break
         self.order = best[1]
 
 

@@ -184,6 +184,7 @@ SINGLE: dict[str, Callable[[], Any]] = {
     "slice 9": one(IMAGE, "Slice", opset=9, starts=[1, -5], ends=[9, -1], axes=[1, 2]),
     "gather one": one(IMAGE, "Gather", np.int64(-1), axis=1),
     "gather some": one(IMAGE, "Gather", i64(6, 4, 2), axis=2),
+    "gather any": one(IMAGE, "Gather", i64(6, 4, 2, 2, 0, 7, 8), axis=2),
     "expand": one((1, 3, 1), "Expand", i64(2, 1, 4)),
     "depth to space": one((1, 8, 2, 3), "DepthToSpace", blocksize=2),
     "depth to space crd": one((1, 8, 2, 3), "DepthToSpace", blocksize=2, mode="CRD"),

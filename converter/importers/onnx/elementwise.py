@@ -95,8 +95,11 @@ def clip(ctx: Context, node: OnnxNode) -> None:
         if node.has(index):
             value = float(ctx.array(node, index, f"the bound '{name}'").reshape(-1)[0])
         bounds.append(None if value is None or abs(value) >= _UNBOUNDED else float(value))
+    low, high = bounds
+    if low is not None and high is not None and low > high:
+        low = high  # ONNX takes the maximum last
     x = ctx.number(node.inputs[0])
-    ctx.add("clip", node, [x.name], node.outputs[0], min=bounds[0], max=bounds[1])
+    ctx.add("clip", node, [x.name], node.outputs[0], min=low, max=high)
     ctx.define(node.outputs[0])
 
 

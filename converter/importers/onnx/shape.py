@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import pairwise
 
 import numpy as np
 
@@ -12,6 +11,7 @@ from whit.converter.importers.onnx.values import Constant, OnnxNode, RefusedErro
 from whit.converter.ir import DType
 
 _AGAIN = "export the model again"
+_MOST_RUNS = 16
 
 
 def _axis(axis: int, rank: int) -> int:
@@ -245,28 +245,47 @@ def expand(ctx: Context, node: OnnxNode) -> None:
     ctx.define(node.outputs[0])
 
 
+def _runs(indices: list[int]) -> list[tuple[int, int, int]]:
+    """`indices` as arithmetic progressions (first, count, step) one after another, greedily."""
+    runs: list[tuple[int, int, int]] = []
+    for index in indices:
+        if runs:
+            first, count, step = runs[-1]
+            gap = index - (first + (count - 1) * step)
+            if gap and (count == 1 or gap == step):
+                runs[-1] = (first, count + 1, gap)
+                continue
+        runs.append((index, 1, 1))
+    return runs
+
+
 def gather(ctx: Context, node: OnnxNode) -> None:
-    """Constant indices in arithmetic progression: a slice."""
+    """Constant indices: slices, joined where they are not evenly spaced."""
     x = ctx.tensor(node.inputs[0])
     axis = _axis(int(node.get("axis", 0)), len(x.shape))
     chosen = ctx.array(node, 1, "the list of indices")
+    extent, output = x.shape[axis], node.outputs[0]
     indices = [int(i) for i in chosen.reshape(-1)]
-    extent = x.shape[axis]
     if not indices or any(not -extent <= i < extent for i in indices):
         raise RefusedError(f"indices {indices[:8]} are outside an axis of {extent}", _AGAIN)
-    indices = [i % extent for i in indices]
-    step = indices[1] - indices[0] if len(indices) > 1 else 1
-    if step == 0 or any(b - a != step for a, b in pairwise(indices)):
-        raise RefusedError("its indices are not evenly spaced", "use Slice and Concat")
-    begin, size, steps = [0] * len(x.shape), list(x.shape), [1] * len(x.shape)
-    begin[axis], size[axis], steps[axis] = indices[0], len(indices), step
-    picked = ctx.move(
-        "slice", node, x.name, ctx.fresh(f"{node.outputs[0]}.picked"),
-        begin=tuple(begin), size=tuple(size), step=tuple(steps),
-    )
+    runs = _runs([i % extent for i in indices])
+    if len(runs) > _MOST_RUNS:
+        raise RefusedError("its indices are scattered", "reorder the channels when training")
+    pieces = []
+    for first, count, step in runs:
+        begin, size, steps = [0] * len(x.shape), list(x.shape), [1] * len(x.shape)
+        begin[axis], size[axis], steps[axis] = first, count, step
+        pieces.append(ctx.move(
+            "slice", node, x.name, ctx.fresh(f"{output}.picked"),
+            begin=tuple(begin), size=tuple(size), step=tuple(steps),
+        ))
+    picked = pieces[0]
+    if len(pieces) > 1:
+        joined = ctx.fresh(f"{output}.joined")
+        picked = ctx.add("concat", node, pieces, joined, x.quantization, axis=axis)
     shape = (*x.shape[:axis], *chosen.shape, *x.shape[axis + 1 :])
-    ctx.move("reshape", node, picked, node.outputs[0], shape=shape)
-    ctx.define(node.outputs[0])
+    ctx.move("reshape", node, picked, output, shape=shape)
+    ctx.define(output)
 
 
 def _blocks(first: str) -> Callable[[Context, OnnxNode], None]:
