@@ -18,6 +18,8 @@ from tests.support import model_files, wake_word_files
 INT8_MODELS = model_files("*_int8.tflite")
 STREAMING = wake_word_files()
 DISTINCT = 50
+DISTINCT_STREAM = 45
+"""The int8 sigmoids that end the wake-word models take few values: hey_mycroft's only 46."""
 STEPS = 1000
 STREAM_PIECE = 100
 
@@ -79,7 +81,7 @@ def test_outputs_equal_tflm(path: Path, optimize: bool) -> None:
 
 @cache
 def stream_for(path: Path) -> list[np.ndarray]:
-    """1,000 frames on which the model's answer changes often, found once per model."""
+    """2,000 frames on which the model's answer changes often, found once per model."""
     session = whit.Session(path)
     port = session.inputs[0]
 
@@ -89,12 +91,13 @@ def stream_for(path: Path) -> list[np.ndarray]:
 
     met: list[tuple[set[bytes], np.ndarray]] = []
     for seed in range(12):
-        for piece in varied_inputs(run, (STREAM_PIECE, *port.shape), 6, rounds=500, seed=seed):
+        for piece in varied_inputs(run, (STREAM_PIECE, *port.shape), 6, rounds=300, seed=seed):
             met.append(({o.tobytes() for o in run(piece)}, piece))
-        chosen = cover(met, STEPS // STREAM_PIECE)
-        if len(set().union(*(o for o, p in met if any(p is c for c in chosen)))) > 1.2 * DISTINCT:
+        chosen = cover(met, 2 * STEPS // STREAM_PIECE)
+        frames = np.concatenate(chosen * (2 * STEPS // STREAM_PIECE))[: 2 * STEPS]
+        shown = {o.tobytes() for part in (frames[:STEPS], frames[STEPS:]) for o in run(part)}
+        if len(shown) >= DISTINCT_STREAM:
             break
-    frames = np.concatenate(chosen * (STEPS // STREAM_PIECE))[:STEPS]
     return list(frames)
 
 
@@ -107,18 +110,18 @@ def test_streams_equal_tflm(path: Path, optimize: bool) -> None:
     name = session.inputs[0].name
     stream = [{name: frame} for frame in stream_for(path)]
     runs = []
-    for _ in range(2):
+    for part in (stream[:STEPS], stream[:STEPS], stream[STEPS:]):
         session.reset()
         oracle.reset()
         outputs = []
-        for inputs in stream:
+        for inputs in part:
             expected, found = oracle.run(inputs), session.run(inputs)
             for name, value in found.items():
                 np.testing.assert_array_equal(value, expected[name])
             outputs.append(found)
         runs.append(outputs)
-    assert distinct(runs[0]) >= DISTINCT
-    for first, second in zip(*runs, strict=True):
+    assert distinct(runs[0] + runs[2]) >= DISTINCT_STREAM
+    for first, second in zip(runs[0], runs[1], strict=True):
         assert all(np.array_equal(first[n], second[n]) for n in first)
 
 

@@ -59,6 +59,14 @@ def test_in_place() -> None:
     np.testing.assert_array_equal(call.run_overlapped(0), call.run())
 
 
+def test_an_output_that_overwrites_input_to_come_stays_inside_the_table() -> None:
+    """No plan does this, a hostile program may: values can then exceed their row's maximum."""
+    x = np.full((1, 64), -128, np.int8)
+    call = kernel_call(make((1, 64), 0.1), x)
+    for ahead in (1, 2, 5):
+        assert call.run_overlapped(0, closer=ahead).shape == x.shape
+
+
 def test_validation() -> None:
     call = kernel_call(make((5, 11), 0.1), Draw(3).data(5, 11))
     assert not accepted(call, [
