@@ -38,7 +38,7 @@ static inline void whit_gather_window(const whit_gather *g, int8_t *to, whit_win
     const int8_t *from = g->image + (line + column) * g->channels + channel;
     int8_t *at = to + (ptrdiff_t)(ky * g->kernel_w + columns.first) * count;
     for (int32_t i = 0; i < runs; i++) {
-      memcpy(at, from, run);
+      memmove(at, from, run); /* a hostile program may lay scratch over the image */
       from += (ptrdiff_t)g->dilation_w * g->channels;
       at += count;
     }
