@@ -1,7 +1,7 @@
 # Sourced by the other scripts: system packages and virtual environments on Debian and Ubuntu.
 #
 #   need COMMAND:PACKAGE...   install what is missing with apt-get, or stop and say what to install
-#   want COMMAND:PACKAGE...   the same, but only warn where it cannot be installed
+#   want COMMAND:PACKAGE...   the same, but only warn about each that cannot be installed
 #   environment NAME EXTRAS   a virtual environment .venv-NAME with this checkout installed in it,
 #                             made or brought up to date; sets $venv to its path
 #   find_python               sets $python to a Python 3.11 or newer
@@ -49,10 +49,9 @@ need() {
 }
 
 want() {
-    packages=$(missing_packages "$@")
-    [ -z "$packages" ] && return
-    # shellcheck disable=SC2086
-    apt_install $packages || say "warning: going on without the system packages: $packages"
+    for package in $(missing_packages "$@"); do
+        apt_install "$package" || say "warning: going on without the system package $package"
+    done
 }
 
 find_python() {

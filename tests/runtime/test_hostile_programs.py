@@ -6,7 +6,6 @@ checksum made right again, is rejected or runs clean under AddressSanitizer and 
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import subprocess
@@ -26,20 +25,20 @@ from whit.runtime.tape import Program, seal
 SANITIZE = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-g", "-O1"]
 
 
-def _links_sanitizers(cc: str) -> bool:
+def _links_sanitizers(cc: str, output: Path) -> bool:
     """Whether `cc` is there and its sanitizers' runtime, often a package of its own, too."""
     if shutil.which(cc) is None:
         return False
-    command = [cc, *SANITIZE, "-x", "c", "-", "-o", os.devnull]
+    command = [cc, *SANITIZE, "-x", "c", "-", "-o", str(output)]
     return subprocess.run(command, input=b"int main(void) { return 0; }\n").returncode == 0
 
 
 @pytest.fixture(scope="session")
 def harness(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    cc = next(filter(_links_sanitizers, ("clang", "gcc")), None)
+    program = tmp_path_factory.mktemp("hostile") / "hostile"
+    cc = next((cc for cc in ("clang", "gcc") if _links_sanitizers(cc, program)), None)
     if cc is None:
         pytest.skip("no C compiler with sanitizers")
-    program = tmp_path_factory.mktemp("hostile") / "hostile"
     generic = paths.kernel_set_directory("generic")
     sources = [Path(__file__).with_name("hostile.c"), *paths.core_sources(), *generic.glob("*.c")]
     includes = ["-I", str(paths.include_directory()), "-I", str(generic.parent)]
