@@ -22,6 +22,11 @@ static int32_t one_over_one_plus(int32_t a) {
   return shift_left_saturating(x, 1);
 }
 
+/* In a hostile program y may lie over the rest of x, which can then exceed its maximum. */
+static inline int32_t exponential(const int32_t *table, int32_t max, int32_t x) {
+  return table[(uint8_t)(max - x)];
+}
+
 void whit_softmax_s8_generic(const void *params, void *const operand[]) {
   const whit_softmax_s8_params *p = params;
   const int8_t *x = operand[0];
@@ -35,7 +40,7 @@ void whit_softmax_s8_generic(const void *params, void *const operand[]) {
     /* Q12.19. Shares of a sum of 512 or more are below half a step: it stops there. */
     int32_t sum = 0;
     for (int32_t i = 0; i < p->columns && sum >> 28 == 0; i++) {
-      sum += whit_rounding_shift_right(table[max - x[i]], 12);
+      sum += whit_rounding_shift_right(exponential(table, max, x[i]), 12);
     }
     int headroom = 0;
     uint32_t normalized = (uint32_t)sum;
@@ -45,7 +50,7 @@ void whit_softmax_s8_generic(const void *params, void *const operand[]) {
     for (int32_t i = 0; i < p->columns; i++) {
       int32_t share = 0;
       if (exponent <= 31) {
-        share = whit_doubling_high_mul(scale, table[max - x[i]]);
+        share = whit_doubling_high_mul(scale, exponential(table, max, x[i]));
         share = whit_rounding_shift_right(share, exponent);
       }
       y[i] = (int8_t)whit_clamp(share + INT8_MIN, INT8_MIN, INT8_MAX);
