@@ -86,6 +86,17 @@ def test_one_dimensional(height: int, width: int, kernel: tuple[int, int]) -> No
     assert_exact(graph, [{"x": data}])
 
 
+def test_one_filter_and_channel_a_group_is_depthwise() -> None:
+    draw = Draw(2)
+    x = draw.input(1, 6, 5, 7)
+    weights = draw.weights((7, 3, 2, 1), 0)
+    graph = one_operator("conv2d", [x, weights, draw.bias(x, weights, 0)], groups=7,
+                         padding=((1, 1), (0, 1)), quantization=draw.output(x, weights, 6))
+    data = draw.data(1, 6, 5, 7)
+    assert kernel_call(graph, data).kernel == "depthwise_conv2d_s8"
+    assert_exact(graph, [{"x": data}])
+
+
 def test_validation() -> None:
     draw = Draw(1)
     x = draw.input(1, 6, 5, 4)
