@@ -25,7 +25,7 @@ STREAM_PIECE = 100
 
 
 def inputs_for(session: whit.Session, stem: str, count: int) -> list[dict[str, np.ndarray]]:
-    """Extremes, noise, real samples where there are any, searched ones elsewhere: `count` in all."""
+    """Extremes, noise, real samples or, where there are none, searched ones: `count` in all."""
     port = session.inputs[0]
     noise = probes.noise(port.shape, port.dtype.numpy, seed=7)
     chosen = [*probes.extremes(port.shape, port.dtype.numpy), *islice(noise, count // 3)]
