@@ -2,7 +2,8 @@
 
 Noise gives a trained classifier one answer over and over; a comparison on such inputs compares
 little. This climbs: smooth bumps are added to the input where they raise the outputs that are
-lowest, and the inputs met on the way, which cross from one answer to the other, are the ones to keep.
+lowest, and the inputs met on the way, which cross from one answer to the other, are the ones to
+keep.
 """
 
 from __future__ import annotations

@@ -5,6 +5,8 @@ Found by search: fewer than one in a thousand pairs of scales tells the differen
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -27,7 +29,7 @@ SLOPES = [
 
 @pytest.mark.parametrize("op, attributes", [("leaky_relu", {"alpha": 0.5}), ("clip", {"min": 0.0})])
 @pytest.mark.parametrize("x_scale, y_scale", PAIRS)
-def test_ratios(op: str, attributes: dict[str, float], x_scale: float, y_scale: float) -> None:
+def test_ratios(op: str, attributes: dict[str, Any], x_scale: float, y_scale: float) -> None:
     x = int8_tensor("x", 256, scale=x_scale, zero_point=-128)
     graph = one_operator(op, [x], quantization=Quantization.per_tensor(y_scale, -128), **attributes)
     assert_exact(graph, [{"x": EVERY}])
