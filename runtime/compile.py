@@ -15,6 +15,7 @@ from whit.runtime.kernel_table import kernels, pack_params
 from whit.runtime.legalize import detach_outputs
 from whit.runtime.library import lag, scratch_bytes
 from whit.runtime.lowering import lower
+from whit.runtime.lowering.common import MAX_DIMS
 from whit.runtime.plan import Buffer, Overlap, Plan, plan
 from whit.runtime.storage import StateLayout, Step, fill_byte, place_states, roots
 from whit.runtime.tape import (
@@ -30,8 +31,6 @@ from whit.runtime.tape import (
 )
 from whit.targets.catalogue import load_target
 from whit.targets.kernel_call import Operand
-
-MAX_DIMS = 6
 
 
 @dataclass
@@ -184,8 +183,9 @@ class _Compiler:
                         continue
                     distance = lag(step.call.kernel, step.call.layout, dict(step.call.params), i)
                     known = found.get((output, source), distance)
-                    worst = None if None in (known, distance) else max(known, distance)  # type: ignore[type-var]
-                    found[output, source] = worst
+                    found[output, source] = (
+                        None if known is None or distance is None else max(known, distance)
+                    )
         return [Overlap(o, i, d) for (o, i), d in found.items() if d is not None]
 
     def _record(self, index: int, step: Step, scratch: int, where: Mapping[str, int]) -> Record:

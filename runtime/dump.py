@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from whit.runtime.kernel_table import kernels
-from whit.runtime.tape import NONE, Port, Program, Record, offset_of, region_of
-
-_REGIONS = ("arena", "constants", "state")
+from whit.runtime.tape import NONE, REGIONS, Port, Program, Record, offset_of, region_of
 
 
 def dump(program: Program) -> str:
@@ -20,8 +18,7 @@ def place(ref: int) -> str:
     if ref == NONE:
         return "-"
     region = region_of(ref)
-    name = _REGIONS[region] if region < len(_REGIONS) else f"region{region}"
-    return f"{name}+{offset_of(ref)}"
+    return f"{REGIONS.get(region, f'region{region}')}+{offset_of(ref)}"
 
 
 def _lines(program: Program) -> Iterator[str]:

@@ -15,21 +15,19 @@ import numpy as np
 from whit.converter.errors import InputError
 from whit.runtime.kernel_table import defines, kernels
 from whit.runtime.tape import (
-    ARENA,
     CONSTANTS,
     NONE,
-    STATE,
+    REGIONS,
     Port,
     Program,
     Record,
     StateSlot,
     offset_of,
     pack_port,
+    reference,
     region_of,
 )
 
-_REGIONS = {ARENA: "WHIT_ARENA", CONSTANTS: "WHIT_CONSTANTS", STATE: "WHIT_STATE"}
-_DTYPES = ("FLOAT32", "INT8", "UINT8", "INT16", "INT32", "INT64", "BOOL")
 _WORDS_A_LINE = 8
 _BYTES_A_LINE = 24
 
@@ -222,7 +220,7 @@ def _escaped(raw: bytes) -> str:
 def _reference(ref: int) -> str:
     if ref == NONE:
         return "WHIT_NONE"
-    return f"({_REGIONS[region_of(ref)]} << WHIT_REGION_SHIFT) | {offset_of(ref)}u"
+    return f"(WHIT_{REGIONS[region_of(ref)].upper()} << WHIT_REGION_SHIFT) | {offset_of(ref)}u"
 
 
 def _port(port: Port, name: int) -> str:
@@ -231,7 +229,7 @@ def _port(port: Port, name: int) -> str:
     scale = float(packed.scale)
     return (
         f"{{.name = {name}u, .reference = {_reference(port.reference)},\n"
-        f"     .bytes = {port.bytes}u, .dtype = WHIT_{_DTYPES[packed.dtype]}, "
+        f"     .bytes = {port.bytes}u, .dtype = WHIT_{port.dtype.name}, "
         f".rank = {len(port.shape)}, .dims = {{{dims}}},\n"
         f"     .scale = {_float(scale)}, .zero_point = {packed.zero_point}}}"
     )
@@ -247,11 +245,9 @@ def _ports(kind: str, rows: Sequence[str]) -> str:
 
 
 def _state(slot: StateSlot) -> str:
-    initial = "WHIT_NONE"
-    if slot.initial is not None:
-        initial = f"(WHIT_CONSTANTS << WHIT_REGION_SHIFT) | {slot.initial}u"
+    initial = NONE if slot.initial is None else reference(CONSTANTS, slot.initial)
     return (
-        f"{{.offset = {slot.offset}u, .bytes = {slot.bytes}u, .initial = {initial}, "
+        f"{{.offset = {slot.offset}u, .bytes = {slot.bytes}u, .initial = {_reference(initial)}, "
         f".fill = {slot.fill & 0xFF}u}}"
     )
 

@@ -11,7 +11,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from whit.runtime.paths import include_directory
@@ -86,6 +85,11 @@ def kernel_names() -> Mapping[int, str]:
     return {kernel.id: name for name, kernel in kernels().items()}
 
 
+def kernel_key(kernel: str, layout: int) -> int:
+    """WHIT_KEY of kernel.h: what kernels are found by."""
+    return kernels()[kernel].id << 8 | layout
+
+
 def params_struct(kernel: str) -> type[ctypes.Structure]:
     return structs("params.h")[f"whit_{kernels()[kernel].params}_params"]
 
@@ -125,7 +129,3 @@ def unpack_params(kernel: str, data: bytes) -> dict[str, object]:
         value = getattr(packed, member[0])
         values[member[0]] = tuple(value) if isinstance(value, ctypes.Array) else value
     return values
-
-
-def header_path(name: str) -> Path:
-    return include_directory() / "whit" / name

@@ -10,7 +10,8 @@ import numpy as np
 
 from whit.converter.errors import InputError, ModelError, ToolError
 from whit.runtime import paths
-from whit.runtime.kernel_table import defines, kernel_names, kernels, pack_params, structs
+from whit.runtime.kernel_table import defines, kernel_key, kernel_names, pack_params, structs
+from whit.runtime.tape import ARENA, CONSTANTS, STATE, offset_of, region_of
 
 _SCRATCH = ctypes.CFUNCTYPE(ctypes.c_uint32, ctypes.c_void_p)
 _LAG = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_int)
@@ -56,10 +57,6 @@ def _contracts() -> dict[int, ctypes.Structure]:
         linked.contracts, ctypes.POINTER(structs("kernel.h")["whit_contract"])
     )
     return {table[i].key: table[i] for i in range(linked.count)}
-
-
-def kernel_key(kernel: str, layout: int) -> int:
-    return kernels()[kernel].id << 8 | layout
 
 
 def _contract(kernel: str, layout: int) -> ctypes.Structure:
@@ -149,10 +146,9 @@ class Machine:
 
     def view(self, reference: int, size: int) -> np.ndarray:
         """The `size` bytes that a reference names, as uint8, not copied."""
-        limits = defines("kernel.h")
-        offset = reference & limits["WHIT_OFFSET_MASK"]
-        memory = (self.arena, self.constants, self.state)[reference >> limits["WHIT_REGION_SHIFT"]]
-        return memory[offset : offset + size]
+        memory = {ARENA: self.arena, CONSTANTS: self.constants, STATE: self.state}
+        start = offset_of(reference)
+        return memory[region_of(reference)][start : start + size]
 
 
 def _detail(text: str, detail: int) -> str:

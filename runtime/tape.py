@@ -15,31 +15,38 @@ import numpy as np
 
 from whit.converter.errors import ModelError
 from whit.converter.ir import DType, Quantization
-from whit.runtime.kernel_table import defines, kernel_names, kernels, structs, unpack_params
+from whit.runtime.kernel_table import (
+    defines,
+    kernel_key,
+    kernel_names,
+    kernels,
+    structs,
+    unpack_params,
+)
 
 SUFFIX = ".whit"
-MAGIC = b"WHIT"
+MAGIC = defines("tape.h")["WHIT_MAGIC"].to_bytes(4, "little")
 DTYPES = tuple(DType)
 """Position is the number in whit.h's whit_dtype; `DType` is declared in that order."""
 
-NONE = 0xFFFFFFFF
-ARENA, CONSTANTS, STATE = 0, 1, 2
-_SHIFT = 29
-_OFFSET_MASK = (1 << _SHIFT) - 1
+_LIMITS = defines("kernel.h")
+NONE = _LIMITS["WHIT_NONE"]
+ARENA, CONSTANTS, STATE = (_LIMITS[f"WHIT_{r}"] for r in ("ARENA", "CONSTANTS", "STATE"))
+REGIONS = {ARENA: "arena", CONSTANTS: "constants", STATE: "state"}
 
 
 def reference(region: int, offset: int) -> int:
-    if not 0 <= offset <= _OFFSET_MASK:
+    if not 0 <= offset <= _LIMITS["WHIT_OFFSET_MASK"]:
         raise ValueError(f"offset {offset} does not fit a reference")
-    return region << _SHIFT | offset
+    return region << _LIMITS["WHIT_REGION_SHIFT"] | offset
 
 
 def region_of(ref: int) -> int:
-    return ref >> _SHIFT
+    return ref >> _LIMITS["WHIT_REGION_SHIFT"]
 
 
 def offset_of(ref: int) -> int:
-    return ref & _OFFSET_MASK
+    return ref & _LIMITS["WHIT_OFFSET_MASK"]
 
 
 @dataclass(frozen=True)
@@ -112,8 +119,8 @@ class Program:
     @property
     def kernels(self) -> list[tuple[str, int]]:
         """(name, layout) of the kernels the records need, in key order."""
-        used = {(kernels()[r.kernel].id, r.layout, r.kernel) for r in self.records}
-        return [(name, layout) for _, layout, name in sorted(used)]
+        used = {(r.kernel, r.layout) for r in self.records}
+        return sorted(used, key=lambda kernel: kernel_key(*kernel))
 
     def record_bytes(self) -> bytes:
         return b"".join(record.to_bytes() for record in self.records)
@@ -124,7 +131,7 @@ class Program:
         names = _Names()
         body = _Sections(ctypes.sizeof(header), defines("whit.h")["WHIT_ALIGNMENT"])
         records = self.record_bytes()
-        keys = [kernels()[name].id << 8 | layout for name, layout in self.kernels]
+        keys = [kernel_key(name, layout) for name, layout in self.kernels]
         header.records_offset, header.record_words = body.add(records), len(records) // 4
         header.constants_offset = body.add(self.constants)
         header.constant_bytes = len(self.constants)
@@ -145,7 +152,7 @@ class Program:
         header.target[: len(target)] = target
         header.magic = int.from_bytes(MAGIC, "little")
         header.format = defines("tape.h")["WHIT_FORMAT_VERSION"]
-        header.contract = defines("kernel.h")["WHIT_CONTRACT_VERSION"]
+        header.contract = _LIMITS["WHIT_CONTRACT_VERSION"]
         header.file_bytes = ctypes.sizeof(header) + len(body.data)
         return seal(bytes(header) + bytes(body.data))
 

@@ -15,11 +15,11 @@ import numpy as np
 import pytest
 
 from tests.support import as_mapping
+from whit.converter.ir import DType
 
 Inputs = Mapping[str, np.ndarray] | Sequence[np.ndarray] | np.ndarray
 Outputs = list[dict[str, np.ndarray]]
 
-_READABLE = ("FLOAT32", "INT8", "UINT8", "INT16", "INT32", "INT64", "BOOL")
 
 
 class Tflm:
@@ -132,7 +132,7 @@ def _unique_names(graph: Any) -> list[str]:
 
 
 def _computed(graph: Any, types: Any) -> list[int]:
-    readable = {getattr(types, name) for name in _READABLE}
+    readable = {getattr(types, dtype.name) for dtype in DType}
     return [
         int(index)
         for position in range(graph.OperatorsLength())

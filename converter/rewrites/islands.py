@@ -48,11 +48,6 @@ def _sources(graph: Graph, makers: Mapping[str, Node], names: Sequence[str]) -> 
     return None if None in found else [tensor for tensor in found if tensor is not None]
 
 
-def _scale(tensor: Tensor) -> float:
-    assert tensor.quantization is not None
-    return float(tensor.quantization.scale[0])
-
-
 def _coarse_enough(wanted: Quantization, own: Quantization) -> bool:
     """Whether rounding to `own` first leaves the result within a step of `wanted`."""
     return float(wanted.scale[0]) >= 0.5 * float(own.scale[0])

@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from whit.runtime.kernel_table import defines, kernels, pack_params, structs
+from whit.runtime.kernel_table import kernels, pack_params, structs
 from whit.runtime.library import aligned_buffer, library
+from whit.runtime.tape import ARENA, CONSTANTS, NONE, reference
 
 GUARD = 64
 GUARD_BYTE = 0xA5
-_REGIONS = {"i": "WHIT_ARENA", "o": "WHIT_ARENA", "s": "WHIT_ARENA", "c": "WHIT_CONSTANTS"}
+_REGIONS = {"i": ARENA, "o": ARENA, "s": ARENA, "c": CONSTANTS}
 
 
 class Memory:
@@ -69,8 +70,8 @@ class Call:
         if access.endswith("s"):
             sizes.append(self.scratch or None)
             self.arrays.append(None)
-        self.memory = {"WHIT_ARENA": Memory(), "WHIT_CONSTANTS": Memory()}
-        self.places: list[tuple[str, int] | None] = []
+        self.memory = {ARENA: Memory(), CONSTANTS: Memory()}
+        self.places: list[tuple[int, int] | None] = []
         for letter, bytes_ in zip(access, sizes, strict=True):
             region = _REGIONS[letter]
             self.places.append(
@@ -89,7 +90,7 @@ class Call:
         function.restype = result
         return function
 
-    def _at(self, place: tuple[str, int], size: int) -> np.ndarray:
+    def _at(self, place: tuple[int, int], size: int) -> np.ndarray:
         region, start = place
         return self.memory[region].bytes[start : start + size]
 
@@ -106,20 +107,16 @@ class Call:
 
     def valid(self, **limits: int) -> bool:
         """Whether validate() accepts the call; `limits` replace members of whit_check."""
-        shift = defines("kernel.h")["WHIT_REGION_SHIFT"]
-        regions = {name: defines("kernel.h").get(name, 0) for name in self.memory}
         references = (ctypes.c_uint32 * len(self.places))(*(
-            defines("kernel.h")["WHIT_NONE"] if place is None
-            else regions[place[0]] << shift | place[1]
-            for place in self.places
+            NONE if place is None else reference(*place) for place in self.places
         ))
         params = ctypes.create_string_buffer(self.params, len(self.params))
         check = structs("kernel.h")["whit_check"](
             params=ctypes.addressof(params),
             references=ctypes.addressof(references),
-            constants=self.memory["WHIT_CONSTANTS"].bytes.ctypes.data,
-            constant_bytes=self.memory["WHIT_CONSTANTS"].end,
-            arena_bytes=self.memory["WHIT_ARENA"].end,
+            constants=self.memory[CONSTANTS].bytes.ctypes.data,
+            constant_bytes=self.memory[CONSTANTS].end,
+            arena_bytes=self.memory[ARENA].end,
             state_bytes=0,
             scratch_bytes=self.scratch,
         )
