@@ -47,6 +47,21 @@ class Refusal:
         return f"{self.operator} '{self.node}': {self.reason}; {self.remedy}"
 
 
+class RefusedError(Exception):
+    """Raised inside importers, exporters and lowerings where one node cannot be taken.
+
+    Never reaches a caller: it is collected with the others into an `UnsupportedError`.
+    """
+
+    def __init__(self, reason: str, remedy: str):
+        super().__init__(reason)
+        self.reason = reason
+        self.remedy = remedy
+
+    def of(self, node: str, operator: str) -> Refusal:
+        return Refusal(node, operator, self.reason, self.remedy)
+
+
 class UnsupportedError(WhitError):
     """Everything in a model that whit does not support, all at once."""
 

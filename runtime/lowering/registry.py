@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from whit.converter.errors import Refusal, UnsupportedError
+from whit.converter.errors import Refusal, RefusedError, UnsupportedError
 from whit.converter.ir import Graph, Node
 from whit.targets.kernel_call import KernelCall
 
@@ -21,13 +21,11 @@ VIEWS = frozenset({"reshape"})
 """Operators whose output is the input's bytes: they lower to nothing, the plan aliases them."""
 
 
-class LoweringError(ValueError):
+class LoweringError(RefusedError):
     """One node that cannot be lowered."""
 
     def __init__(self, reason: str, remedy: str = "quantize or rewrite the model without it"):
-        super().__init__(reason)
-        self.reason = reason
-        self.remedy = remedy
+        super().__init__(reason, remedy)
 
 
 def lowers(op: str) -> Callable[[Lowering], Lowering]:
@@ -55,7 +53,7 @@ def lower(graph: Graph) -> list[list[KernelCall]]:
                 )
             calls.append(_LOWERINGS[node.op](graph, node))
         except LoweringError as error:
-            refusals.append(Refusal(node.name, node.op, error.reason, error.remedy))
+            refusals.append(error.of(node.name, node.op))
             calls.append([])
     if refusals:
         raise UnsupportedError(graph.source or graph.name, refusals)

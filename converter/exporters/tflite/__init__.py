@@ -6,8 +6,8 @@ format is TFLite's schema, version 3 (tensorflow/lite/schema/schema.fbs).
 
 from __future__ import annotations
 
-from whit.converter.errors import Refusal, UnsupportedError
-from whit.converter.exporters.tflite.emitter import Emitter, InexpressibleError
+from whit.converter.errors import Refusal, RefusedError, UnsupportedError
+from whit.converter.exporters.tflite.emitter import Emitter
 from whit.converter.exporters.tflite.model_file import ModelFile
 from whit.converter.exporters.tflite.operators import CONVERSIONS
 from whit.converter.ir import Graph, State, Tensor
@@ -26,11 +26,10 @@ def export(graph: Graph) -> bytes:
     for node in graph.nodes:
         try:
             if node.op not in CONVERSIONS:
-                raise InexpressibleError("TFLite has no such operator",
-                                         "rewrite it before the export")
+                raise RefusedError("TFLite has no such operator", "rewrite it before the export")
             CONVERSIONS[node.op](main, node)
-        except InexpressibleError as reason:
-            refusals.append(Refusal(node.name, node.op, reason.reason, reason.remedy))
+        except RefusedError as refused:
+            refusals.append(refused.of(node.name, node.op))
     if refusals:
         raise UnsupportedError(graph.source or graph.name, refusals)
     for handle, state in zip(handles, graph.states, strict=True):

@@ -39,15 +39,6 @@ FUSED = {
 }
 
 
-class InexpressibleError(Exception):
-    """A node that no TFLite operators compute."""
-
-    def __init__(self, reason: str, remedy: str):
-        super().__init__(reason)
-        self.reason = reason
-        self.remedy = remedy
-
-
 class Emitter:
     """Collects one subgraph: tensors by the graph's names, operators in order."""
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from whit.converter.errors import RefusedError
 from whit.converter.exporters.tflite.emitter import (
     FUSED,
     Emitter,
-    InexpressibleError,
     stored_value,
 )
 from whit.converter.exporters.tflite.model_file import TENSOR_TYPES
@@ -39,7 +39,7 @@ def _fixed_output(operator: str, options: str = "") -> Conversion:
     def convert(to: Emitter, node: Node) -> None:
         y, wanted = to.output(node), FIXED_OUTPUT[node.op]
         if y.dtype is DType.INT8 and y.quantization != wanted:
-            raise InexpressibleError(
+            raise RefusedError(
                 f"TFLite computes it in int8 only with output scale {wanted.scale[0]} and zero "
                 f"point {wanted.zero_point[0]}",
                 "quantize its output with these",
@@ -124,7 +124,7 @@ def _concat(to: Emitter, node: Node) -> None:
     if y.dtype is DType.INT8 and any(
         to.graph.tensors[name].quantization != y.quantization for name in node.inputs
     ):
-        raise InexpressibleError("its int8 inputs and output differ in quantization",
+        raise RefusedError("its int8 inputs and output differ in quantization",
                              "give all of them the output's quantization")
     to.emit("CONCATENATION", [to.tensor(name) for name in node.inputs], [to.tensor(y.name)],
             "ConcatenationOptions", Axis=node["axis"])
@@ -181,7 +181,7 @@ _BILINEAR = {
 
 def _resize(to: Emitter, node: Node, operator: str, modes: tuple[bool, bool] | None) -> None:
     if modes is None:
-        raise InexpressibleError(
+        raise RefusedError(
             "TFLite has no such coordinates" if node.op == "resize_bilinear" else
             "TFLite has no such coordinates and rounding",
             "export the model with asymmetric, half_pixel or align_corners coordinates",

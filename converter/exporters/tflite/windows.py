@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import tflite
 
-from whit.converter.exporters.tflite.emitter import FUSED, Emitter, InexpressibleError
+from whit.converter.errors import RefusedError
+from whit.converter.exporters.tflite.emitter import FUSED, Emitter
 from whit.converter.ir import DType, Node, Tensor
 from whit.converter.ops.convolution import same_padding
 
@@ -36,7 +37,7 @@ def max_pool(to: Emitter, node: Node) -> None:
 
 def average_pool(to: Emitter, node: Node) -> None:
     if not node["count_include_pad"] and tflite_padding(to, node, node["kernel"], (1, 1)) is None:
-        raise InexpressibleError(
+        raise RefusedError(
             f"TFLite has no average pooling with padding {node['padding']} that it does not count",
             "use padding that TFLite's SAME gives, or count_include_pad",
         )

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from whit.converter.build import add_node
-from whit.converter.importers.onnx.values import Constant, OnnxNode, RefusedError
+from whit.converter.errors import RefusedError
+from whit.converter.importers.onnx.values import Constant, OnnxNode
 from whit.converter.ir import DType, Graph, Quantization, Tensor
 from whit.converter.rewrites.permutation import inverse
 

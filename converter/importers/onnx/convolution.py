@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from whit.converter.errors import RefusedError
 from whit.converter.importers.onnx.context import Context
-from whit.converter.importers.onnx.values import Constant, OnnxNode, RefusedError
+from whit.converter.importers.onnx.values import Constant, OnnxNode
 from whit.converter.importers.onnx.windows import window
 
 _OHWI = (0, 2, 3, 1)

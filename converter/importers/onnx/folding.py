@@ -8,7 +8,7 @@ import numpy as np
 import onnx
 import onnx.reference
 
-from whit.converter.importers.onnx.values import RefusedError
+from whit.converter.errors import RefusedError
 
 _MOST_ELEMENTS = 1 << 26
 _RANDOM = frozenset({

@@ -13,7 +13,7 @@ import onnx.shape_inference
 
 from whit.converter.build import add_node
 from whit.converter.check import check
-from whit.converter.errors import ModelError, Refusal, UnsupportedError, WhitError
+from whit.converter.errors import ModelError, Refusal, RefusedError, UnsupportedError, WhitError
 from whit.converter.importers.onnx import (
     convolution,
     elementwise,
@@ -25,7 +25,7 @@ from whit.converter.importers.onnx import (
 from whit.converter.importers.onnx.context import Context
 from whit.converter.importers.onnx.folding import fold, foldable
 from whit.converter.importers.onnx.reader import checked, default_opset
-from whit.converter.importers.onnx.values import Constant, OnnxNode, RefusedError
+from whit.converter.importers.onnx.values import Constant, OnnxNode
 from whit.converter.ir import DType, Graph, Quantization, Tensor
 from whit.converter.ops import OperatorError
 from whit.converter.rewrites import Pass, run

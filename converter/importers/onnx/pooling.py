@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from whit.converter.errors import RefusedError
 from whit.converter.importers.onnx.context import Context
-from whit.converter.importers.onnx.values import OnnxNode, RefusedError
+from whit.converter.importers.onnx.values import OnnxNode
 from whit.converter.importers.onnx.windows import window
 
 _SPATIAL_ONLY = "replace it by one without"

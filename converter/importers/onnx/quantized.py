@@ -13,8 +13,9 @@ import numpy as np
 import onnx
 import onnx.helper
 
+from whit.converter.errors import RefusedError
 from whit.converter.importers.onnx.context import Context
-from whit.converter.importers.onnx.values import Constant, OnnxNode, RefusedError
+from whit.converter.importers.onnx.values import Constant, OnnxNode
 from whit.converter.ir import Quantization
 
 UNSIGNED_SHIFT = 128

@@ -6,8 +6,9 @@ import math
 
 import numpy as np
 
+from whit.converter.errors import RefusedError
 from whit.converter.importers.onnx.context import Context
-from whit.converter.importers.onnx.values import OnnxNode, RefusedError
+from whit.converter.importers.onnx.values import OnnxNode
 from whit.converter.ops.resize import COORDINATES
 
 _ROUNDINGS = {

@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 import numpy as np
 
+from whit.converter.errors import RefusedError
 from whit.converter.importers.onnx.context import Context
-from whit.converter.importers.onnx.values import Constant, OnnxNode, RefusedError
+from whit.converter.importers.onnx.values import Constant, OnnxNode
 from whit.converter.ir import DType
 
 _AGAIN = "export the model again"

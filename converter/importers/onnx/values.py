@@ -9,17 +9,9 @@ import numpy as np
 import onnx
 import onnx.helper
 
+from whit.converter.errors import RefusedError
 from whit.converter.ir import Quantization
 from whit.converter.rewrites.constant_folding import dequantized
-
-
-class RefusedError(Exception):
-    """A node that cannot be imported: why, and what its owner can do."""
-
-    def __init__(self, reason: str, remedy: str):
-        super().__init__(reason)
-        self.reason = reason
-        self.remedy = remedy
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from whit.converter.importers.onnx.values import OnnxNode, RefusedError
+from whit.converter.errors import RefusedError
+from whit.converter.importers.onnx.values import OnnxNode
 
 Pair = tuple[int, int]
 

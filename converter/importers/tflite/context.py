@@ -9,6 +9,7 @@ import numpy as np
 import tflite
 
 from whit.converter.build import add_node
+from whit.converter.errors import RefusedError
 from whit.converter.importers.tflite.reader import FileOperator, FileSubgraph, FileTensor
 from whit.converter.ir import DType, Graph, Quantization, Tensor
 from whit.converter.ops import OPERATORS
@@ -22,15 +23,6 @@ FUSED = {
 _FOLDED_TYPES = (DType.INT32, DType.INT64, DType.BOOL)
 _FOLDED_ELEMENTS = 1 << 16
 EXPORT_STATIC = "export the model with static shapes and constant parameters"
-
-
-class RefusedError(Exception):
-    """An operator that cannot be converted: why, and what to do about it."""
-
-    def __init__(self, reason: str, remedy: str):
-        super().__init__(reason)
-        self.reason = reason
-        self.remedy = remedy
 
 
 class Context:

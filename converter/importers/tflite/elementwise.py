@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import numpy as np
 
+from whit.converter.errors import RefusedError
 from whit.converter.importers.tflite.context import (
     Context,
-    RefusedError,
     require_same_quantization,
 )
 from whit.converter.importers.tflite.reader import FileOperator

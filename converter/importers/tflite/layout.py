@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from whit.converter.errors import RefusedError
 from whit.converter.importers.tflite.context import (
     EXPORT_STATIC,
     Context,
-    RefusedError,
     require_same_quantization,
 )
 from whit.converter.importers.tflite.reader import FileOperator

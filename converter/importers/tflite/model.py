@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from whit.converter.check import check
-from whit.converter.errors import ModelError, Refusal, UnsupportedError
-from whit.converter.importers.tflite.context import EXPORT_STATIC, Context, RefusedError
+from whit.converter.errors import ModelError, Refusal, RefusedError, UnsupportedError
+from whit.converter.importers.tflite.context import EXPORT_STATIC, Context
 from whit.converter.importers.tflite.operators import CONVERSIONS
 from whit.converter.importers.tflite.reader import FileModel, FileOperator, FileTensor
 from whit.converter.importers.tflite.variables import Variables
@@ -144,7 +144,7 @@ class _Import:
                 _declared(self.context.names[index], self.context.tensor(index)))
 
     def refuse(self, name: str, operator: str, error: RefusedError) -> None:
-        self.refusals.append(Refusal(name, operator, error.reason, error.remedy))
+        self.refusals.append(error.of(name, operator))
 
 
 def _wrong_activation(tensor: FileTensor) -> RefusedError | None:

@@ -13,7 +13,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from whit.converter.importers.tflite.context import Context, RefusedError, unique_names
+from whit.converter.errors import RefusedError
+from whit.converter.importers.tflite.context import Context, unique_names
 from whit.converter.importers.tflite.reader import FileModel, FileOperator, FileTensor
 from whit.converter.ir import DType, Quantization, State, Tensor
 
