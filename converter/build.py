@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from whit.converter.check import infer, with_defaults
-from whit.converter.ir import Graph, Node, Quantization, Tensor
+from whit.converter.ir import Graph, Node, Quantization, Tensor, numbered
 from whit.converter.ops import OperatorError
 
 
@@ -46,10 +46,4 @@ def add_node(
 
 
 def unique_node_name(graph: Graph, name: str) -> str:
-    taken = {node.name for node in graph.nodes}
-    if name not in taken:
-        return name
-    number = 1
-    while f"{name}_{number}" in taken:
-        number += 1
-    return f"{name}_{number}"
+    return numbered(name, {node.name for node in graph.nodes})

@@ -7,7 +7,7 @@ tensor name has exactly one producer (a node, a graph input, a state, or constan
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
@@ -169,12 +169,7 @@ class Graph:
 
     def fresh(self, name: str) -> str:
         """`name` if no tensor bears it, else `name` with the first free number."""
-        if name not in self.tensors:
-            return name
-        number = 1
-        while f"{name}_{number}" in self.tensors:
-            number += 1
-        return f"{name}_{number}"
+        return numbered(name, self.tensors)
 
     def data(self, name: str) -> np.ndarray:
         """The constant data of tensor `name`; KeyError or ValueError where there is none."""
@@ -206,3 +201,12 @@ class Graph:
         for node in self.nodes:
             for name in node.outputs:
                 yield self.tensors[name]
+
+
+def numbered(name: str, *taken: Container[str]) -> str:
+    """`name` if none of `taken` has it, else `name` with the first free number."""
+    number, candidate = 0, name
+    while any(candidate in names for names in taken):
+        number += 1
+        candidate = f"{name}_{number}"
+    return candidate

@@ -9,7 +9,7 @@ import numpy as np
 
 from whit.converter.build import add_node
 from whit.converter.errors import InputError
-from whit.converter.ir import DType, Graph, Node, Quantization, State, Tensor
+from whit.converter.ir import DType, Graph, Node, Quantization, State, Tensor, numbered
 from whit.converter.ops.quantization import FIXED_OUTPUT
 from whit.quantize.guards import CHANNEL_AXIS
 from whit.quantize.parameters import (
@@ -170,11 +170,7 @@ class _Builder:
 
     def _fresh(self, name: str) -> str:
         """`name`, unless it or the float graph's tensor of that name is needed for another."""
-        number, fresh = 0, name
-        while fresh in self.graph.tensors or (number and fresh in self.float_graph.tensors):
-            number += 1
-            fresh = f"{name}_{number}"
-        return fresh
+        return numbered(name, self.graph.tensors, self.float_graph.tensors.keys() - {name})
 
     def _state(self, state: State) -> State:
         quantization = self.parameters[state.input]

@@ -22,13 +22,18 @@ from whit.converter.rewrites.reshapes import simplify_reshapes
 
 Pass = Callable[[Graph], Graph]
 
-PASSES: list[tuple[str, Pass]] = [
+LAYOUT_PASSES: list[tuple[str, Pass]] = [
     ("dead code", remove_dead_code),
     ("constant folding", fold_constants),
     ("identity", remove_identities),
     ("reshapes", simplify_reshapes),
     ("layout", assign_layouts),
     ("flatten", absorb_transposes),
+]
+"""What an importer of NCHW models runs to leave no stray transposes."""
+
+PASSES: list[tuple[str, Pass]] = [
+    *LAYOUT_PASSES,
     ("batch norm", fold_batch_norm),
     ("activation fusion", fuse_activations),
     ("pad fusion", fuse_pads),
@@ -58,4 +63,4 @@ def optimize(graph: Graph) -> Graph:
     return run(graph, PASSES)
 
 
-__all__ = ["PASSES", "Pass", "optimize", "run"]
+__all__ = ["LAYOUT_PASSES", "PASSES", "Pass", "optimize", "run"]

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from whit.converter.build import add_node
-from whit.converter.ir import Graph, Node, Quantization, Tensor
+from whit.converter.ir import Graph, Node, Quantization, Tensor, numbered
 from whit.converter.rewrites.permutation import Order, applied, carried, core, identity
 
 
@@ -78,12 +78,7 @@ class Relayout:
 
     def _fresh(self, name: str) -> str:
         """A tensor name that neither graph bears."""
-        number = 0
-        candidate = name
-        while candidate in self.graph.tensors or candidate in self.result.tensors:
-            number += 1
-            candidate = f"{name}_{number}"
-        return candidate
+        return numbered(name, self.graph.tensors, self.result.tensors)
 
     def _place(self, tensor: Tensor, name: str, order: Order) -> None:
         self.stored[tensor.name] = (name, order)

@@ -16,7 +16,7 @@ from whit.converter.exporters.tflite.model_file import (
     Subgraph,
     TensorRecord,
 )
-from whit.converter.ir import DType, Graph, Node, Quantization, Tensor
+from whit.converter.ir import DType, Graph, Node, Quantization, Tensor, numbered
 
 _VERSIONS: dict[str, tuple[int, int]] = {
     "CONV_2D": (1, 3), "DEPTHWISE_CONV_2D": (2, 3), "FULLY_CONNECTED": (1, 4),
@@ -154,10 +154,7 @@ class Emitter:
         return self.graph.tensors[node.outputs[index]]
 
     def _fresh(self, name: str) -> str:
-        number, fresh = 0, name
-        while fresh in self._names:
-            number += 1
-            fresh = f"{name}_{number}"
+        fresh = numbered(name, self._names)
         self._names.add(fresh)
         return fresh
 

@@ -11,7 +11,7 @@ import numpy as np
 from whit.converter.build import add_node
 from whit.converter.errors import RefusedError
 from whit.converter.importers.onnx.values import Constant, OnnxNode
-from whit.converter.ir import DType, Graph, Quantization, Tensor
+from whit.converter.ir import DType, Graph, Quantization, Tensor, numbered
 from whit.converter.rewrites.permutation import inverse
 
 NHWC = (0, 2, 3, 1)
@@ -104,11 +104,7 @@ class Context:
 
     def fresh(self, name: str) -> str:
         """A tensor name that no ONNX value and no tensor bears."""
-        number, candidate = 0, name
-        while candidate in self.graph.tensors or candidate in self.names:
-            number += 1
-            candidate = f"{name}_{number}"
-        return candidate
+        return numbered(name, self.graph.tensors, self.names)
 
     def reserve(self, name: str) -> str:
         """A new name for an ONNX value of the importer's own."""

@@ -28,15 +28,9 @@ from whit.converter.importers.onnx.reader import checked, default_opset
 from whit.converter.importers.onnx.values import Constant, OnnxNode
 from whit.converter.ir import DType, Graph, Quantization, Tensor
 from whit.converter.ops import OperatorError
-from whit.converter.rewrites import Pass, run
-from whit.converter.rewrites.constant_folding import fold_constants
-from whit.converter.rewrites.dead_code import remove_dead_code
+from whit.converter.rewrites import LAYOUT_PASSES, run
 from whit.converter.rewrites.edit import rename_tensors
-from whit.converter.rewrites.flatten import absorb_transposes
-from whit.converter.rewrites.identity import remove_identities
-from whit.converter.rewrites.layout import assign_layouts
 from whit.converter.rewrites.quantize_dequantize import BEFORE, make_islands_int8
-from whit.converter.rewrites.reshapes import simplify_reshapes
 
 Handler = Callable[[Context, OnnxNode], None]
 
@@ -49,14 +43,6 @@ OPERATORS: dict[str, Handler] = {
     **shape.OPERATORS,
 }
 
-_LAYOUT: list[tuple[str, Pass]] = [
-    ("dead code", remove_dead_code),
-    ("constant folding", fold_constants),
-    ("identity", remove_identities),
-    ("reshapes", simplify_reshapes),
-    ("layout", assign_layouts),
-    ("flatten", absorb_transposes),
-]
 _DOMAINS = ("", "ai.onnx", "com.microsoft")
 _FIX_SHAPE = (
     "fix it with 'python -m onnxruntime.tools.make_dynamic_shape_fixed' or export static shapes"
@@ -110,7 +96,7 @@ class _Import:
         graph = check(self.graph)
         if any(node.op == "quantize" for node in graph.nodes):
             graph = check(make_islands_int8(graph), after="quantize dequantize")
-        return check(self._named(run(graph, _LAYOUT)), after="naming")
+        return check(self._named(run(graph, LAYOUT_PASSES)), after="naming")
 
     def _refuse(self, node: str, operator: str, refused: RefusedError | OperatorError) -> None:
         remedy = getattr(refused, "remedy", "export the model without it")

@@ -11,7 +11,7 @@ import tflite
 from whit.converter.build import add_node
 from whit.converter.errors import RefusedError
 from whit.converter.importers.tflite.reader import FileOperator, FileSubgraph, FileTensor
-from whit.converter.ir import DType, Graph, Quantization, Tensor
+from whit.converter.ir import DType, Graph, Quantization, Tensor, numbered
 from whit.converter.ops import OPERATORS
 
 FUSED = {
@@ -100,10 +100,7 @@ class Context:
 
     def fresh(self, name: str) -> str:
         """A name for a tensor that the file does not have."""
-        number, fresh = 0, name
-        while fresh in self._taken:
-            number += 1
-            fresh = f"{name}_{number}"
+        fresh = numbered(name, self._taken)
         self._taken.add(fresh)
         return fresh
 
@@ -158,16 +155,10 @@ class Context:
 
 def unique_names(tensors: Sequence[FileTensor]) -> list[str]:
     """The tensors' names; of equal ones, the later get a number."""
-    names: list[str] = []
-    taken: set[str] = set()
+    names: dict[str, None] = {}  # in order, and quick to look up
     for tensor in tensors:
-        name, number = tensor.name, 0
-        while name in taken:
-            number += 1
-            name = f"{tensor.name}_{number}"
-        taken.add(name)
-        names.append(name)
-    return names
+        names[numbered(tensor.name, names)] = None
+    return list(names)
 
 
 def require_same_quantization(context: Context, op: FileOperator, *inputs: Tensor) -> None:
