@@ -8,6 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 Number = int | float
+Params = dict[str, Number | tuple[Number, ...]]
+"""Values for a kernel's parameter struct, by member; tuples fill arrays from the left."""
+
 Operand = str | np.ndarray | None
 """A tensor of the graph by name, constant data as the kernel reads it, or absent."""
 

@@ -24,7 +24,7 @@ from whit.runtime.lowering.common import (
     stored_value,
 )
 from whit.runtime.lowering.registry import LoweringError, lowers
-from whit.targets.kernel_call import KernelCall, Number
+from whit.targets.kernel_call import KernelCall, Params
 
 INPUT_INTEGER_BITS = 4
 """Integer bits of the argument of TFLM's fixed-point logistic and tanh."""
@@ -50,7 +50,7 @@ def requantized(x: Tensor, y: Tensor, real_multiplier: float) -> np.ndarray:
     return requantize(centred, *quantize_multiplier(real_multiplier)) + y_zero
 
 
-def _ratio(x: Tensor, y: Tensor) -> float:
+def scale_ratio(x: Tensor, y: Tensor) -> float:
     """Scale of x over scale of y, in double."""
     return float(scale_and_zero_point(x)[0]) / float(scale_and_zero_point(y)[0])
 
@@ -65,7 +65,7 @@ def clip(graph: Graph, node: Node) -> list[KernelCall]:
     if x.quantization == y.quantization:
         stored = stored_values(x.dtype)
     else:
-        stored = requantized(x, y, _ratio(x, y))
+        stored = requantized(x, y, scale_ratio(x, y))
     return [lookup_call(x, y, np.minimum(np.maximum(stored, _bound(low, y)), _bound(high, y)))]
 
 
@@ -138,7 +138,7 @@ def leaky_relu(graph: Graph, node: Node) -> list[KernelCall]:
     (x_scale, x_zero), (y_scale, y_zero) = scale_and_zero_point(x), scale_and_zero_point(y)
     # The sign of alpha is taken out and put back.
     slope = float(x_scale) * float(np.float32(node["alpha"])) / float(y_scale)
-    positive = requantized(x, y, _ratio(x, y))
+    positive = requantized(x, y, scale_ratio(x, y))
     negative = requantized(x, y, abs(slope)) - y_zero
     if slope < 0:
         negative = -negative
@@ -150,7 +150,7 @@ def leaky_relu(graph: Graph, node: Node) -> list[KernelCall]:
 def prelu(graph: Graph, node: Node) -> list[KernelCall]:
     x, alpha, y = operand(graph, node, 0), operand(graph, node, 1), output(graph, node)
     nest = broadcast(y.shape, alpha.shape)
-    params: dict[str, Number | tuple[Number, ...]] = {
+    params: Params = {
         "rank": nest.rank,
         "dims": nest.dims,
         "alpha_strides": nest.strides[0],

@@ -16,31 +16,17 @@ from whit.runtime.lowering.common import (
     scale_and_zero_point,
 )
 from whit.runtime.lowering.registry import LoweringError, lowers
-from whit.targets.kernel_call import KernelCall, Number
+from whit.targets.kernel_call import KernelCall, Number, Params
 
 LEFT_SHIFT = 20
 """Fraction bits that the operands of a sum get before they are scaled down."""
 
 
-@lowers("add")
-def lower_add(graph: Graph, node: Node) -> list[KernelCall]:
-    return _lower(graph, node)
-
-
-@lowers("sub")
-def lower_sub(graph: Graph, node: Node) -> list[KernelCall]:
-    return _lower(graph, node)
-
-
-@lowers("mul")
-def lower_mul(graph: Graph, node: Node) -> list[KernelCall]:
-    return _lower(graph, node)
-
-
-def _lower(graph: Graph, node: Node) -> list[KernelCall]:
+@lowers("add", "sub", "mul")
+def lower_binary(graph: Graph, node: Node) -> list[KernelCall]:
     a, b, y = operand(graph, node, 0), operand(graph, node, 1), output(graph, node)
     nest = broadcast(y.shape, a.shape, b.shape)
-    params: dict[str, Number | tuple[Number, ...]] = {
+    params: Params = {
         "rank": nest.rank,
         "dims": nest.dims,
         "a_strides": nest.strides[0],

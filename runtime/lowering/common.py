@@ -12,9 +12,10 @@ from whit.converter.ir import DType, Graph, Node, Tensor
 from whit.converter.ops.operator import ACTIVATIONS
 from whit.runtime.kernel_table import defines
 from whit.runtime.lowering.registry import LoweringError
-from whit.targets.kernel_call import Number
+from whit.targets.kernel_call import Params
 
 MAX_DIMS = defines("whit.h")["WHIT_MAX_DIMS"]
+MAX_WORK_BITS = defines("kernel.h")["WHIT_MAX_WORK_BITS"]
 UINT16_MAX = 0xFFFF
 
 
@@ -124,12 +125,12 @@ def float_clamp_range(activation: str) -> tuple[float, float]:
 
 def window_params(
     node: Node, x: Tensor, y: Tensor, kernel: Sequence[int]
-) -> dict[str, Number | tuple[Number, ...]]:
+) -> Params:
     """Sizes and window of an operator that slides one over x [N,H,W,C], for its parameters.
 
     Operators without dilations have no member for them.
     """
-    params: dict[str, Number | tuple[Number, ...]] = {
+    params: Params = {
         "batch": x.shape[0], "in_h": x.shape[1], "in_w": x.shape[2],
         "out_h": y.shape[1], "out_w": y.shape[2],
     }
@@ -145,6 +146,15 @@ def window_params(
             )
         params |= zip(names.get(name, (f"{name}_h", f"{name}_w")), pair, strict=True)
     return params
+
+
+def check_work(y: Tensor, each: int) -> None:
+    """LoweringError where `each` steps an element of y are more than a record may take."""
+    if y.elements * each > 1 << MAX_WORK_BITS:
+        raise LoweringError(
+            f"takes {y.elements * each:.2g} steps; kernels take {1 << MAX_WORK_BITS:.2g}",
+            "use a smaller window or fewer channels",
+        )
 
 
 def contiguous_strides(shape: Sequence[int]) -> tuple[int, ...]:

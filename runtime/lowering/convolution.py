@@ -3,11 +3,14 @@ them. docs/arithmetic.md has the formulas."""
 
 from __future__ import annotations
 
+from math import prod
+
 import numpy as np
 
 from whit.converter.fixed_point import quantize_multipliers, wrap
 from whit.converter.ir import DType, Graph, Node, Tensor
 from whit.runtime.lowering.common import (
+    check_work,
     clamp_range,
     float_clamp_range,
     kernel_dtype,
@@ -18,7 +21,7 @@ from whit.runtime.lowering.common import (
     window_params,
 )
 from whit.runtime.lowering.registry import LoweringError, lowers
-from whit.targets.kernel_call import KernelCall, Number, Operand
+from whit.targets.kernel_call import KernelCall, Operand, Params
 
 BIAS_TOLERANCE = 0.02
 """How far a bias scale may be from input scale * weight scale, in output steps: TFLM's limit."""
@@ -31,11 +34,8 @@ def lower_conv2d(graph: Graph, node: Node) -> list[KernelCall]:
     depthwise = groups == channels == y.shape[3]
     params = window_params(node, x, y, weights.shape[1:3])
     if kernel_dtype(x, weights, y) is DType.FLOAT32:
-        low, high = float_clamp_range(node["activation"])
         params |= {"in_c": channels, "out_c": y.shape[3], "groups": groups}
-        params |= {"clamp_min": low, "clamp_max": high}
-        operands = (x.name, weights.name, _bias(graph, node), y.name)
-        return [KernelCall("conv2d_f32", operands, params)]
+        return [_float_call(graph, node, params)]
     assert weights.data is not None
     tables, stage = _output_stage(graph, node, weights.data, channel_axis=0)
     if depthwise and channels > 1:
@@ -50,11 +50,8 @@ def lower_depthwise_conv2d(graph: Graph, node: Node) -> list[KernelCall]:
     channels = x.shape[3]
     params = window_params(node, x, y, weights.shape[1:3])
     if kernel_dtype(x, weights, y) is DType.FLOAT32:
-        low, high = float_clamp_range(node["activation"])
         params |= {"in_c": channels, "multiplier": y.shape[3] // channels}
-        params |= {"clamp_min": low, "clamp_max": high}
-        operands = (x.name, weights.name, _bias(graph, node), y.name)
-        return [KernelCall("depthwise_conv2d_f32", operands, params)]
+        return [_float_call(graph, node, params)]
     assert weights.data is not None
     tables, stage = _output_stage(graph, node, weights.data, channel_axis=3)
     if y.shape[3] == channels:
@@ -68,19 +65,12 @@ def lower_depthwise_conv2d(graph: Graph, node: Node) -> list[KernelCall]:
 def lower_fully_connected(graph: Graph, node: Node) -> list[KernelCall]:
     x, weights, y = operand(graph, node, 0), _weights(graph, node), output(graph, node)
     columns = x.shape[-1]
-    params: dict[str, Number | tuple[Number, ...]] = {
+    check_work(y, columns)
+    params: Params = {
         "rows": x.elements // columns, "in_c": columns, "out_c": y.shape[-1],
     }
     if kernel_dtype(x, weights, y) is DType.FLOAT32:
-        low, high = float_clamp_range(node["activation"])
-        params |= {"clamp_min": low, "clamp_max": high}
-        return [
-            KernelCall(
-                "fully_connected_f32",
-                (x.name, weights.name, _bias(graph, node), y.name),
-                params,
-            )
-        ]
+        return [_float_call(graph, node, params)]
     assert weights.data is not None
     tables, stage = _output_stage(graph, node, weights.data, channel_axis=0)
     del stage["input_zero_point"]
@@ -89,12 +79,21 @@ def lower_fully_connected(graph: Graph, node: Node) -> list[KernelCall]:
     ]
 
 
+def _float_call(
+    graph: Graph, node: Node, params: Params
+) -> KernelCall:
+    low, high = float_clamp_range(node["activation"])
+    operands = (node.inputs[0], node.inputs[1], _bias(graph, node), node.outputs[0])
+    clamps = {"clamp_min": low, "clamp_max": high}
+    return KernelCall(f"{node.op}_f32", operands, params | clamps)
+
+
 def _depthwise(
     x: Tensor,
     filters: np.ndarray,
     tables: tuple[np.ndarray, ...],
     y: Tensor,
-    params: dict[str, Number | tuple[Number, ...]],
+    params: Params,
 ) -> KernelCall:
     """filters: [KH,KW,C]."""
     operands: tuple[Operand, ...] = (x.name, np.ascontiguousarray(filters), *tables, y.name)
@@ -106,7 +105,7 @@ def _grouped(
     filters: np.ndarray,
     tables: tuple[np.ndarray, ...],
     y: Tensor,
-    params: dict[str, Number | tuple[Number, ...]],
+    params: Params,
     groups: int,
 ) -> KernelCall:
     """filters: [O,KH,KW,C/groups]."""
@@ -136,7 +135,7 @@ def _bias(graph: Graph, node: Node) -> str | None:
 
 def _output_stage(
     graph: Graph, node: Node, weights: np.ndarray, channel_axis: int
-) -> tuple[tuple[np.ndarray, ...], dict[str, Number | tuple[Number, ...]]]:
+) -> tuple[tuple[np.ndarray, ...], Params]:
     """(folded bias, multipliers, shifts), and the parameters all three operators share."""
     x, y = operand(graph, node, 0), output(graph, node)
     x_scale, x_zero_point = scale_and_zero_point(x)

@@ -12,6 +12,7 @@ from whit.converter.ops.pooling import reduced_axes
 from whit.runtime.lowering.common import (
     MAX_DIMS,
     UINT16_MAX,
+    check_work,
     clamp_range,
     collapse,
     contiguous_strides,
@@ -23,7 +24,7 @@ from whit.runtime.lowering.common import (
     window_params,
 )
 from whit.runtime.lowering.registry import LoweringError, lowers
-from whit.targets.kernel_call import KernelCall, Number
+from whit.targets.kernel_call import KernelCall, Params
 
 LARGEST_WINDOW = 1 << 23
 """Elements whose sum cannot overflow: what the int8 kernels take."""
@@ -31,19 +32,11 @@ SCALE_TOLERANCE = 1e-6
 """By how much the scales of a pool's input and output may differ: TFLM's limit."""
 
 
-@lowers("average_pool2d")
-def lower_average_pool2d(graph: Graph, node: Node) -> list[KernelCall]:
-    return _lower_pool(graph, node)
-
-
-@lowers("max_pool2d")
-def lower_max_pool2d(graph: Graph, node: Node) -> list[KernelCall]:
-    return _lower_pool(graph, node)
-
-
-def _lower_pool(graph: Graph, node: Node) -> list[KernelCall]:
+@lowers("average_pool2d", "max_pool2d")
+def lower_pool(graph: Graph, node: Node) -> list[KernelCall]:
     x, y = operand(graph, node, 0), output(graph, node)
     params = window_params(node, x, y, node["kernel"]) | {"channels": x.shape[3]}
+    check_work(y, prod(node["kernel"]))
     if node.op == "average_pool2d":
         bottom, right = node["padding"][0][1], node["padding"][1][1]
         if max(bottom, right) > UINT16_MAX:
@@ -84,7 +77,7 @@ def lower_mean(graph: Graph, node: Node) -> list[KernelCall]:
     x, y = operand(graph, node, 0), output(graph, node)
     axes = reduced_axes(node, len(x.shape))
     strides = contiguous_strides(x.shape)
-    params: dict[str, Number | tuple[Number, ...]] = {}
+    params: Params = {}
     for name, chosen in (
         ("kept", [a for a in range(len(x.shape)) if a not in axes]),
         ("reduced", list(axes)),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from whit.converter.ir import DType, Graph, Node, Tensor
-from whit.runtime.lowering.activation import lookup_call, requantized
+from whit.runtime.lowering.activation import lookup_call, requantized, scale_ratio
 from whit.runtime.lowering.common import operand, output, scale_and_zero_point
 from whit.runtime.lowering.layout import strided_copy
 from whit.runtime.lowering.registry import LoweringError, lowers
@@ -21,8 +21,7 @@ def quantize(graph: Graph, node: Node) -> list[KernelCall]:
         return [_boundary("quantize_f32_x8", x, y, y)]
     if x.dtype is y.dtype and x.quantization == y.quantization:
         return [strided_copy(x, y, (x.elements,), (1,), (1,))]
-    ratio = float(scale_and_zero_point(x)[0]) / float(scale_and_zero_point(y)[0])
-    return [lookup_call(x, y, requantized(x, y, ratio))]
+    return [lookup_call(x, y, requantized(x, y, scale_ratio(x, y)))]
 
 
 @lowers("dequantize")

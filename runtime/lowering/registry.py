@@ -28,11 +28,14 @@ class LoweringError(RefusedError):
         super().__init__(reason, remedy)
 
 
-def lowers(op: str) -> Callable[[Lowering], Lowering]:
+def lowers(*ops: str) -> Callable[[Lowering], Lowering]:
+    """Registers the decorated function as what lowers each of `ops`."""
+
     def add(function: Lowering) -> Lowering:
-        if op in _LOWERINGS:
-            raise ValueError(f"operator '{op}' is lowered twice")
-        _LOWERINGS[op] = function
+        for op in ops:
+            if op in _LOWERINGS:
+                raise ValueError(f"operator '{op}' is lowered twice")
+            _LOWERINGS[op] = function
         return function
 
     return add

@@ -9,7 +9,7 @@ from whit.converter.fixed_point_functions import exp_of_negative
 from whit.converter.ir import DType, Graph, Node
 from whit.runtime.lowering.common import kernel_dtype, operand, output, scale_and_zero_point
 from whit.runtime.lowering.registry import LoweringError, lowers
-from whit.targets.kernel_call import KernelCall, Number
+from whit.targets.kernel_call import KernelCall, Params
 
 INTEGER_BITS = 5
 """Of the exponential's argument: Q5.26."""
@@ -19,7 +19,7 @@ INTEGER_BITS = 5
 def lower_softmax(graph: Graph, node: Node) -> list[KernelCall]:
     x, y = operand(graph, node, 0), output(graph, node)
     columns = x.shape[-1]
-    params: dict[str, Number | tuple[Number, ...]] = {
+    params: Params = {
         "rows": x.elements // columns, "columns": columns,
     }
     if kernel_dtype(x, y) is DType.FLOAT32:

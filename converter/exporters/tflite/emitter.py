@@ -31,14 +31,6 @@ _VERSIONS: dict[str, tuple[int, int]] = {
 """The least operator version that covers what is emitted: (float32, int8); 1 where not listed."""
 
 
-FUSED = {
-    "none": tflite.ActivationFunctionType.NONE,
-    "relu": tflite.ActivationFunctionType.RELU,
-    "relu6": tflite.ActivationFunctionType.RELU6,
-    "relu_n1_to_1": tflite.ActivationFunctionType.RELU_N1_TO_1,
-}
-
-
 class Emitter:
     """Collects one subgraph: tensors by the graph's names, operators in order."""
 

@@ -11,9 +11,8 @@ import numpy as np
 import tflite
 
 from whit.converter.ir import DType, Quantization
+from whit.converter.tflite_schema import FILE_IDENTIFIER, SCHEMA_VERSION
 
-SCHEMA_VERSION = 3
-FILE_IDENTIFIER = b"TFL3"
 _DATA_ALIGNMENT = 16  # what the schema asks of buffers, so that weights can be read in place
 _LARGEST_OLD_CODE = 127  # operators up to here are also written where old readers look
 

@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 from whit.converter.errors import RefusedError
 from whit.converter.exporters.tflite.emitter import (
-    FUSED,
     Emitter,
     stored_value,
 )
@@ -19,6 +18,7 @@ from whit.converter.exporters.tflite.windows import (
 )
 from whit.converter.ir import DType, Node
 from whit.converter.ops.quantization import FIXED_OUTPUT
+from whit.converter.tflite_schema import FUSED
 
 Conversion = Callable[[Emitter, Node], None]
 

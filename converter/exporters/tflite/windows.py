@@ -8,9 +8,10 @@ import numpy as np
 import tflite
 
 from whit.converter.errors import RefusedError
-from whit.converter.exporters.tflite.emitter import FUSED, Emitter
+from whit.converter.exporters.tflite.emitter import Emitter
 from whit.converter.ir import DType, Node, Tensor
 from whit.converter.ops.convolution import same_padding
+from whit.converter.tflite_schema import FUSED
 
 Pads = Sequence[tuple[int, int]]
 

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from whit.converter.errors import InputError
 from whit.converter.importers.tflite.model import import_model
-from whit.converter.importers.tflite.reader import FILE_IDENTIFIER, read
+from whit.converter.importers.tflite.reader import read
 from whit.converter.ir import Graph
+from whit.converter.tflite_schema import FILE_IDENTIFIER
 
 FORMAT = "TFLite (.tflite)"
 

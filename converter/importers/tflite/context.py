@@ -6,20 +6,15 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import tflite
 
 from whit.converter.build import add_node
 from whit.converter.errors import RefusedError
 from whit.converter.importers.tflite.reader import FileOperator, FileSubgraph, FileTensor
 from whit.converter.ir import DType, Graph, Quantization, Tensor, numbered
 from whit.converter.ops import OPERATORS
+from whit.converter.tflite_schema import FUSED
 
-FUSED = {
-    tflite.ActivationFunctionType.NONE: "none",
-    tflite.ActivationFunctionType.RELU: "relu",
-    tflite.ActivationFunctionType.RELU6: "relu6",
-    tflite.ActivationFunctionType.RELU_N1_TO_1: "relu_n1_to_1",
-}
+_ACTIVATIONS = {number: name for name, number in FUSED.items()}
 _FOLDED_TYPES = (DType.INT32, DType.INT64, DType.BOOL)
 _FOLDED_ELEMENTS = 1 << 16
 EXPORT_STATIC = "export the model with static shapes and constant parameters"
@@ -93,10 +88,10 @@ class Context:
 
     def activation(self, op: FileOperator) -> str:
         code = op.options["FusedActivationFunction"]
-        if code not in FUSED:
+        if code not in _ACTIVATIONS:
             raise RefusedError(f"fused activation {code} is none that TFLite's kernels compute",
                                "use an activation of its own")
-        return FUSED[code]
+        return _ACTIVATIONS[code]
 
     def fresh(self, name: str) -> str:
         """A name for a tensor that the file does not have."""

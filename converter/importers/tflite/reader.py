@@ -20,9 +20,8 @@ import tflite
 from whit.converter.errors import ModelError
 from whit.converter.importers.tflite.options import OPTIONS
 from whit.converter.ir import DType, Quantization
+from whit.converter.tflite_schema import FILE_IDENTIFIER, SCHEMA_VERSION
 
-FILE_IDENTIFIER = b"TFL3"
-SCHEMA_VERSION = 3
 _LARGEST_RANK = 8
 _LARGEST_TENSOR = 2**31  # bytes; what TFLite itself can address
 _TYPE_NAMES = {v: k for k, v in vars(tflite.TensorType).items() if isinstance(v, int)}
