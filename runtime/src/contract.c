@@ -31,6 +31,10 @@ bool whit_fits_optional(const whit_check *check, int index, uint64_t bytes, uint
   return check->references[index] == WHIT_NONE || whit_fits(check, index, bytes, alignment);
 }
 
+bool whit_work_valid(uint64_t outputs, uint64_t each) {
+  return each >= 1 && outputs <= ((uint64_t)1 << WHIT_MAX_WORK_BITS) / each;
+}
+
 static const void *constant(const whit_check *check, int index) {
   return check->constants + (check->references[index] & WHIT_OFFSET_MASK);
 }

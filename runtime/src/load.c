@@ -52,7 +52,9 @@ static bool io_valid(const whit_io *io, const whit_check *check, uint32_t name_b
 static bool state_valid(const whit_state *state, const whit_check *check) {
   whit_check at = *check;
   at.references = &state->initial;
-  if (state->offset > check->state_bytes || state->bytes > check->state_bytes - state->offset) {
+  /* Nothing to reset would be memset() of what may be a null pointer. */
+  if (state->bytes == 0 || state->offset > check->state_bytes ||
+      state->bytes > check->state_bytes - state->offset) {
     return false;
   }
   return state->initial == WHIT_NONE || (state->initial >> WHIT_REGION_SHIFT == WHIT_CONSTANTS &&
@@ -75,6 +77,15 @@ static bool access_valid(char access, uint32_t reference) {
     case 'c': return region == WHIT_CONSTANTS;
     default: return region == WHIT_ARENA || region == WHIT_STATE;
   }
+}
+
+/* `operand`: the last, whose letter in `access` this is. */
+static bool scratch_valid(char access, const whit_check *check, int operand) {
+  if (check->scratch_bytes) {
+    return access == 's' && whit_fits(check, operand, check->scratch_bytes, 4);
+  }
+  /* Nothing would use it, but its address would be computed. */
+  return access != 's' || check->references[operand] == WHIT_NONE;
 }
 
 static whit_status record_valid(const uint32_t *words, uint32_t left, uint32_t layer_count,
@@ -102,12 +113,8 @@ static whit_status record_valid(const uint32_t *words, uint32_t left, uint32_t l
   if (!contract->validate(check) || contract->scratch(check->params) > record->scratch_bytes) {
     return WHIT_ERROR_RECORD;
   }
-  if (record->scratch_bytes &&
-      (contract->access[operands - 1] != 's' ||
-       !whit_fits(check, (int)operands - 1, record->scratch_bytes, 4))) {
-    return WHIT_ERROR_RECORD;
-  }
-  return WHIT_OK;
+  return scratch_valid(contract->access[operands - 1], check, (int)operands - 1) ? WHIT_OK
+                                                                                 : WHIT_ERROR_RECORD;
 }
 
 static whit_status header_valid(const whit_tape_header *header, size_t bytes) {
@@ -128,7 +135,7 @@ static whit_status header_valid(const whit_tape_header *header, size_t bytes) {
       !section(header, header->kernels_offset, header->kernel_count * sizeof(uint32_t)) ||
       !section(header, header->names_offset, header->name_bytes) ||
       header->layer_names > header->name_bytes || header->arena_bytes > WHIT_OFFSET_MASK ||
-      header->state_bytes > WHIT_OFFSET_MASK) {
+      header->state_bytes > WHIT_OFFSET_MASK || header->constant_bytes > WHIT_OFFSET_MASK) {
     return WHIT_ERROR_FORMAT;
   }
   const char *names = (const char *)header + header->names_offset;

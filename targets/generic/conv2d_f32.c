@@ -73,6 +73,7 @@ bool whit_conv2d_f32_generic_validate(const whit_check *check) {
          whit_fits(check, 1, whit_extent(weights, 4, 4), 4) &&
          whit_fits_optional(check, 2, whit_extent(&p->out_c, 1, 4), 4) &&
          whit_fits(check, 3, whit_extent(y, 4, 4), 4) &&
+         whit_work_valid(whit_extent(y, 4, 1), whit_extent(weights + 1, 3, 1)) &&
          whit_window_valid(p->out_h, p->kernel_h, p->stride_h, p->dilation_h) &&
          whit_window_valid(p->out_w, p->kernel_w, p->stride_w, p->dilation_w);
 }

@@ -109,7 +109,8 @@ bool whit_depthwise_conv2d_s8_generic_validate(const whit_check *check) {
          whit_fits(check, 1, whit_extent(weights, 3, 1), 1) &&
          whit_output_stage_valid(check, p->channels, p->count, p->output_zero_point, p->clamp_min,
                                  p->clamp_max) &&
-         whit_fits(check, 5, whit_extent(y, 4, 1), 1);
+         whit_fits(check, 5, whit_extent(y, 4, 1), 1) &&
+         whit_work_valid(whit_extent(y, 4, 1), whit_extent(weights, 2, 1));
 }
 
 /* One window, where any reaches into the padding. */

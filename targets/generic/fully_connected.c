@@ -22,7 +22,8 @@ bool whit_fully_connected_s8_generic_validate(const whit_check *check) {
          whit_fits(check, 1, whit_extent(weights, 2, 1), 1) &&
          whit_output_stage_valid(check, p->out_c, p->count, p->output_zero_point, p->clamp_min,
                                  p->clamp_max) &&
-         whit_fits(check, 5, whit_extent(y, 2, 1), 1);
+         whit_fits(check, 5, whit_extent(y, 2, 1), 1) &&
+         whit_work_valid(whit_extent(y, 2, 1), whit_extent(&p->in_c, 1, 1));
 }
 
 WHIT_NO_SCRATCH(whit_fully_connected_s8_generic)

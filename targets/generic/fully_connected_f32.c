@@ -33,7 +33,8 @@ bool whit_fully_connected_f32_generic_validate(const whit_check *check) {
   return whit_fits(check, 0, whit_extent(x, 2, 4), 4) &&
          whit_fits(check, 1, whit_extent(weights, 2, 4), 4) &&
          whit_fits_optional(check, 2, whit_extent(&p->out_c, 1, 4), 4) &&
-         whit_fits(check, 3, whit_extent(y, 2, 4), 4);
+         whit_fits(check, 3, whit_extent(y, 2, 4), 4) &&
+         whit_work_valid(whit_extent(y, 2, 1), whit_extent(&p->in_c, 1, 1));
 }
 
 WHIT_NO_SCRATCH(whit_fully_connected_f32_generic)

@@ -82,7 +82,8 @@ bool whit_average_pool2d_s8_generic_validate(const whit_check *check) {
          overlaps(&columns) && (uint32_t)p->kernel_h * p->kernel_w <= (uint32_t)1 << 23 &&
          whit_clamp_valid(p->clamp_min, p->clamp_max) &&
          whit_fits(check, 0, whit_extent(x, 4, 1), 1) &&
-         whit_fits(check, 1, whit_extent(y, 4, 1), 1);
+         whit_fits(check, 1, whit_extent(y, 4, 1), 1) &&
+         whit_work_valid(whit_extent(y, 4, 1), (uint64_t)p->kernel_h * p->kernel_w);
 }
 
 bool whit_max_pool2d_s8_generic_validate(const whit_check *check) {

@@ -58,6 +58,7 @@ bool whit_average_pool2d_f32_generic_validate(const whit_check *check) {
   const int32_t y[] = {p->batch, p->out_h, p->out_w, p->channels};
   return whit_fits(check, 0, whit_extent(x, 4, 4), 4) &&
          whit_fits(check, 1, whit_extent(y, 4, 4), 4) &&
+         whit_work_valid(whit_extent(y, 4, 1), (uint64_t)p->kernel_h * p->kernel_w) &&
          whit_window_valid(p->out_h, p->kernel_h, p->stride_h, 1) &&
          whit_window_valid(p->out_w, p->kernel_w, p->stride_w, 1);
 }

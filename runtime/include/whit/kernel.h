@@ -50,6 +50,13 @@ typedef struct {
   uint32_t scratch_bytes;
 } whit_check;
 
+/* Products or comparisons that one record may take, as a power of two: a minute's on a desktop,
+ * beyond what any layer takes. Without a limit a pool of 200 bytes could run for years. A loader
+ * may be built with a lower one. */
+#ifndef WHIT_MAX_WORK_BITS
+#define WHIT_MAX_WORK_BITS 36
+#endif
+
 /* No relative placement of output over input is safe. */
 #define WHIT_NO_OVERLAP INT32_MAX
 
@@ -103,6 +110,9 @@ bool whit_fits(const whit_check *check, int index, uint64_t bytes, uint32_t alig
 
 /* Operand `index` is absent, or whit_fits(). */
 bool whit_fits_optional(const whit_check *check, int index, uint64_t bytes, uint32_t alignment);
+
+/* `outputs` elements of `each` steps, both from whit_extent(), stay within WHIT_MAX_WORK_BITS. */
+bool whit_work_valid(uint64_t outputs, uint64_t each);
 
 /* Operand `index` is `count` constant int32 multipliers, none negative. */
 bool whit_multipliers_valid(const whit_check *check, int index, uint64_t count);
