@@ -12,10 +12,8 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from whit.converter.ir import Graph, Node
+from whit.converter.ops.convolution import CHANNEL_AXIS
 from whit.quantize.parameters import Range, activation_quantization
-
-CHANNEL_AXIS = {"conv2d": 0, "depthwise_conv2d": 3, "fully_connected": 0}
-"""The operators with weights, and the axis of the weights that is the output channel."""
 
 _FINER = 16
 """Rescaling: an output step this many times finer than the input's shows only its rounding."""

@@ -10,8 +10,8 @@ import numpy as np
 from whit.converter.build import add_node
 from whit.converter.errors import InputError
 from whit.converter.ir import DType, Graph, Node, Quantization, State, Tensor, numbered
+from whit.converter.ops.convolution import CHANNEL_AXIS
 from whit.converter.ops.quantization import FIXED_OUTPUT
-from whit.quantize.guards import CHANNEL_AXIS
 from whit.quantize.parameters import (
     Range,
     activation_quantization,

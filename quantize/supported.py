@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from whit.converter.errors import Refusal, UnsupportedError
 from whit.converter.ir import DType, Graph, Node
-from whit.quantize.guards import CHANNEL_AXIS
+from whit.converter.ops.convolution import CHANNEL_AXIS
 
 _QUANTIZABLE = frozenset(
     {

@@ -14,4 +14,7 @@ from whit.converter.ops import (  # each module registers its family
 )
 from whit.converter.ops.operator import ACTIVATIONS, OPERATORS, Operator, OperatorError
 
-__all__ = ["ACTIVATIONS", "OPERATORS", "Operator", "OperatorError"]
+ELEMENTWISE = frozenset(name for name, operator in OPERATORS.items() if operator.elementwise)
+"""Operators whose output elements depend on the input elements of their own position only."""
+
+__all__ = ["ACTIVATIONS", "ELEMENTWISE", "OPERATORS", "Operator", "OperatorError"]

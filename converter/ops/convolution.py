@@ -18,6 +18,9 @@ from whit.converter.ops.operator import (
     tensor,
 )
 
+CHANNEL_AXIS = {"conv2d": 0, "depthwise_conv2d": 3, "fully_connected": 0}
+"""The operators with weights, and the axis of the weights that is the output channel."""
+
 
 def window_extent(size: int, kernel: int, stride: int, dilation: int, pad: tuple[int, int]) -> int:
     """Output positions of a sliding window along one axis: the one formula for all of them."""

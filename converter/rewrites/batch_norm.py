@@ -10,9 +10,8 @@ from dataclasses import replace
 import numpy as np
 
 from whit.converter.ir import DType, Graph, Node
+from whit.converter.ops.convolution import CHANNEL_AXIS
 from whit.converter.rewrites.edit import only_reader
-
-_CHANNEL_AXIS = {"conv2d": 0, "depthwise_conv2d": 3, "fully_connected": 0}
 
 
 def _per_channel(data: np.ndarray, channels: int) -> np.ndarray | None:
@@ -38,7 +37,7 @@ def _affine(node: Node, value: str, constant: np.ndarray) -> tuple[np.ndarray, n
 def _is_layer(graph: Graph, node: Node | None) -> bool:
     return (
         node is not None
-        and node.op in _CHANNEL_AXIS
+        and node.op in CHANNEL_AXIS
         and node["activation"] == "none"
         and graph.tensors[node.outputs[0]].dtype is DType.FLOAT32
         and all(graph.tensors[name].is_constant for name in node.inputs[1:] if name)
@@ -61,7 +60,7 @@ def _fold_one(graph: Graph) -> Graph | None:
             continue
         if graph.tensors[value].shape != graph.tensors[node.outputs[0]].shape:
             continue
-        axis = _CHANNEL_AXIS[layer.op]
+        axis = CHANNEL_AXIS[layer.op]
         weights = graph.data(layer.inputs[1])
         constant = _per_channel(graph.data(constants[0]), weights.shape[axis])
         if constant is None:

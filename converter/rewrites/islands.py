@@ -10,6 +10,7 @@ import numpy as np
 
 from whit.converter.build import make_node, unique_node_name
 from whit.converter.ir import DType, Graph, Node, Quantization, Tensor
+from whit.converter.ops.convolution import CHANNEL_AXIS
 from whit.converter.ops.quantization import FIXED_OUTPUT
 from whit.converter.rewrites.constant_folding import dequantized
 
@@ -90,8 +91,8 @@ def _layer(
     given = weights.quantization
     if not weights.is_constant or weights.dtype is not DType.INT8 or given is None:
         return None
-    channel = 3 if node.op == "depthwise_conv2d" else 0
-    if given.zero_point.any() or not (given.is_per_tensor or given.axis == channel):
+    per_channel = given.axis == CHANNEL_AXIS[node.op]
+    if given.zero_point.any() or not (given.is_per_tensor or per_channel):
         return None
     inputs = [x.name, weights.name]
     if len(node.inputs) > 2 and node.inputs[2]:
@@ -180,7 +181,7 @@ def _alike(
 Planner = Callable[[Graph, Mapping[str, Node], Node, Quantization], _Plan | None]
 
 _PLANNERS: dict[str, Planner] = {
-    **dict.fromkeys(("conv2d", "depthwise_conv2d", "fully_connected"), _layer),
+    **dict.fromkeys(CHANNEL_AXIS, _layer),
     **dict.fromkeys(("add", "sub", "mul", "mean", "leaky_relu", "prelu"), _arithmetic),
     **dict.fromkeys(FIXED_OUTPUT, _fixed_output),
     "resize_bilinear": _same_quantization,

@@ -13,14 +13,12 @@ from dataclasses import replace
 
 from whit.converter.build import add_node
 from whit.converter.ir import Graph, Node
+from whit.converter.ops import ELEMENTWISE
 from whit.converter.rewrites.flatten import absorbs
 from whit.converter.rewrites.permutation import Order, carried, core, identity, inverse
 from whit.converter.rewrites.relayout import Relayout
 
-_FREE = frozenset({
-    "add", "sub", "mul", "prelu", "clip", "sigmoid", "tanh", "leaky_relu", "quantize",
-    "dequantize", "cast", "concat", "split", "slice", "pad", "mean", "softmax",
-})
+_FREE = ELEMENTWISE | {"concat", "split", "slice", "pad", "mean", "softmax"}
 _SWEEPS = 4
 _TRANSPOSE_OVERHEAD = 64
 """What one more transpose costs apart from the bytes it moves, in bytes."""

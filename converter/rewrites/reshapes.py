@@ -10,10 +10,10 @@ from dataclasses import replace
 
 from whit.converter.build import make_node
 from whit.converter.ir import Graph, Node, Tensor
+from whit.converter.ops import ELEMENTWISE, OPERATORS
 from whit.converter.rewrites.edit import only_reader, rename_reads
 
-UNARY = frozenset({"clip", "sigmoid", "tanh", "leaky_relu", "quantize", "dequantize", "cast"})
-_BINARY = frozenset({"add", "sub", "mul", "prelu"})
+_UNARY = frozenset(op for op in ELEMENTWISE if OPERATORS[op].inputs == (1, 1))
 
 
 def _merge(graph: Graph) -> bool:
@@ -58,7 +58,7 @@ def _swap(graph: Graph, reshape: Node, reader: Node) -> bool:
     ):
         return False
     inputs = [source.name if name == middle.name else name for name in reader.inputs]
-    if reader.op in _BINARY:
+    if reader.op in ELEMENTWISE - _UNARY:
         position = reader.inputs.index(middle.name)
         if reader.op == "prelu" and position == 1:
             return False
@@ -66,7 +66,7 @@ def _swap(graph: Graph, reshape: Node, reader: Node) -> bool:
         if constant is None:
             return False
         inputs[1 - position] = constant
-    elif reader.op not in UNARY:
+    elif reader.op not in _UNARY:
         return False
     # The computed tensor keeps the reader's name unless that is an output's, shape and all.
     index = graph.nodes.index(reader)
