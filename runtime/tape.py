@@ -258,6 +258,8 @@ class _Reader:
         names = self._bytes(h.names_offset, h.name_bytes)
         layers = names[h.layer_names :].split(b"\0")[: h.layer_count]
         before = names[: h.layer_names].split(b"\0")
+        if len(layers) != h.layer_count:
+            raise ValueError("layers without a name")
         return Program(
             name=before[-2].decode() if len(before) > 1 else "",
             target=bytes(h.target).rstrip(b"\0").decode(),

@@ -33,6 +33,7 @@ def lower_conv2d(graph: Graph, node: Node) -> list[KernelCall]:
     channels, groups = x.shape[3], node["groups"]
     depthwise = groups == channels == y.shape[3]
     params = window_params(node, x, y, weights.shape[1:3])
+    check_work(y, prod(weights.shape[1:]))
     if kernel_dtype(x, weights, y) is DType.FLOAT32:
         params |= {"in_c": channels, "out_c": y.shape[3], "groups": groups}
         return [_float_call(graph, node, params)]
@@ -49,6 +50,7 @@ def lower_depthwise_conv2d(graph: Graph, node: Node) -> list[KernelCall]:
     x, weights, y = operand(graph, node, 0), _weights(graph, node), output(graph, node)
     channels = x.shape[3]
     params = window_params(node, x, y, weights.shape[1:3])
+    check_work(y, prod(weights.shape[1:3]))
     if kernel_dtype(x, weights, y) is DType.FLOAT32:
         params |= {"in_c": channels, "multiplier": y.shape[3] // channels}
         return [_float_call(graph, node, params)]

@@ -10,17 +10,19 @@ import re
 import shutil
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import whit
-from tests.small_graphs import NETWORKS
+from tests.small_graphs import NETWORKS, Builder, q
+from tests.support import int8_tensor
 from whit.converter.ir import Graph
 from whit.runtime import paths
 from whit.runtime.compile import compile_graph
-from whit.runtime.kernel_table import kernels
-from whit.runtime.tape import Program, seal
+from whit.runtime.kernel_table import kernels, pack_params, structs
+from whit.runtime.tape import NONE, STATE, Program, Record, StateSlot, reference, seal
 
 SANITIZE = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-g", "-O1"]
 
@@ -104,3 +106,56 @@ def test_every_truncation_is_a_model_error(tmp_path: Path) -> None:
         file.write_bytes(seal(data[:length]) if length > 200 else data[:length])
         with pytest.raises(whit.ModelError, match=r"short\.whit"):
             whit.Session(file)
+
+
+def load_edited(program: Program, kernel: str, edit: Callable[[Record], Record]) -> None:
+    """A session of `program` with the records of `kernel` edited."""
+    program.records = [edit(r) if r.kernel == kernel else r for r in program.records]
+    whit.Session(program)
+
+
+def test_scratch_of_no_bytes_has_no_address() -> None:
+    """Its address, though unused, would be computed from memory that may not be there."""
+    b = Builder("pointwise")
+    x = b.input(int8_tensor("x", 1, 2, 2, 3))
+    w = b.weights("w", (4, 1, 1, 3), 0)
+    b.graph.outputs = [b.op("conv2d", [x, w], q(0.1), padding=((0, 0), (0, 0)))]
+    program = compile_graph(b.graph)
+    (record,) = program.records
+    assert record.scratch_bytes == 0 and record.references[-1] == NONE
+    with pytest.raises(whit.ModelError, match="record"):
+        load_edited(program, "conv2d_s8", lambda r: replace(
+            r, references=(*r.references[:-1], reference(STATE, 64))))
+
+
+def test_state_of_no_bytes() -> None:
+    program = compile_graph(NETWORKS[2]())
+    program.states = [StateSlot(0, 0, None)]
+    with pytest.raises(whit.ModelError, match="damaged"):
+        whit.Session(program)
+
+
+@pytest.mark.parametrize("side, valid", [(64, True), (4096, False)])
+def test_no_record_runs_for_years(side: int, valid: bool) -> None:
+    """A pool whose every window is the whole image: memory of 2^26 bytes, work of 2^48 steps."""
+    program = compile_graph(NETWORKS[2](), optimize=False)
+    program.arena_bytes = 1 << 27
+    image = {"in_h": side, "in_w": side, "channels": 1, "out_h": side, "out_w": side,
+             "kernel_h": side, "kernel_w": side, "stride_h": 1, "stride_w": 1}
+
+    def edit(record: Record) -> Record:
+        return replace(record, params=pack_params(record.kernel, {**record.unpacked(), **image}))
+
+    if valid:
+        load_edited(program, "max_pool2d_f32", edit)
+    else:
+        with pytest.raises(whit.ModelError, match="record"):
+            load_edited(program, "max_pool2d_f32", edit)
+
+
+def test_layers_without_names() -> None:
+    data = bytearray(compile_graph(NETWORKS[0]()).to_bytes())
+    field = structs("tape.h")["whit_tape_header"].layer_count
+    data[field.offset : field.offset + 2] = b"\xff\xff"
+    with pytest.raises(whit.ModelError, match="inconsistent"):
+        Program.from_bytes(seal(bytes(data)), "unnamed")

@@ -54,6 +54,9 @@ REFUSED = {
         one_operator("mul", [
             Tensor(n, (4,), DType.UINT8, None, Quantization.per_tensor(0.1, 128)) for n in "ab"
         ], quantization=Quantization.per_tensor(0.1, 128)), "uint8"),
+    "windows that would take for ever": (
+        one_operator("max_pool2d", [int8_tensor("x", 1, 9000, 9000, 1)], kernel=(64, 64),
+                     quantization=X.quantization, padding=VALID), "3e\\+11 steps"),
     "more axes than a kernel walks": (
         one_operator("add", [
             int8_tensor("a", *[2, 1] * 4), int8_tensor("b", *[1, 2] * 4)
