@@ -5,18 +5,12 @@
 
 #include "board.h"
 #include "platform.h"
+#include "whit/crc32.h"
 
 /* The rest of a frame must follow without a pause longer than this. */
 #define BYTE_TIMEOUT_TICKS (BOARD_TIMER_HZ / 50u)
 #define HEAD_BYTES 5u
 #define CRC_BYTES 4u
-
-/* CRC-32 of IEEE 802.3, one byte further. */
-static uint32_t crc32_add(uint32_t crc, uint8_t byte) {
-  crc ^= byte;
-  for (int bit = 0; bit < 8; bit++) crc = (crc >> 1) ^ (0xedb88320u & (0u - (crc & 1u)));
-  return crc;
-}
 
 static bool receive_soon(uint8_t *byte) {
   platform_timer_start();
@@ -29,7 +23,7 @@ static bool receive_soon(uint8_t *byte) {
 static bool receive_bytes(uint8_t *to, uint32_t count, uint32_t *crc) {
   for (uint32_t i = 0; i < count; i++) {
     if (!receive_soon(&to[i])) return false;
-    *crc = crc32_add(*crc, to[i]);
+    *crc = whit_crc32_add(*crc, to[i]);
   }
   return true;
 }
@@ -40,7 +34,7 @@ bool protocol_receive(protocol_frame *frame) {
     while (!platform_uart_receive(&start)) {
     }
   } while (start != PROTOCOL_START);
-  uint32_t crc = UINT32_MAX;
+  uint32_t crc = WHIT_CRC32_START;
   uint8_t head[HEAD_BYTES] = {0};
   bool whole = receive_bytes(head, HEAD_BYTES, &crc);
   frame->sequence = head[0];
@@ -62,12 +56,12 @@ bool protocol_receive(protocol_frame *frame) {
 
 static uint32_t send_byte(uint32_t crc, uint32_t byte) {
   platform_uart_send((uint8_t)byte);
-  return crc32_add(crc, (uint8_t)byte);
+  return whit_crc32_add(crc, (uint8_t)byte);
 }
 
 void protocol_send(const protocol_frame *frame) {
   platform_uart_send(PROTOCOL_START);
-  uint32_t crc = UINT32_MAX;
+  uint32_t crc = WHIT_CRC32_START;
   crc = send_byte(crc, frame->sequence);
   crc = send_byte(crc, frame->code);
   crc = send_byte(crc, 0);

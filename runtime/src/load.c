@@ -1,21 +1,13 @@
 /* Loading a .whit file: every byte that a run will trust is checked here, once. */
 #include <string.h>
 
+#include "whit/crc32.h"
 #include "whit/kernel.h"
 #include "whit/tape.h"
 
-/* CRC-32 of IEEE 802.3, a nibble at a time: the table is 64 bytes. */
 static uint32_t crc32(const uint8_t *data, size_t bytes) {
-  static const uint32_t table[16] = {
-      0x00000000u, 0x1db71064u, 0x3b6e20c8u, 0x26d930acu, 0x76dc4190u, 0x6b6b51f4u,
-      0x4db26158u, 0x5005713cu, 0xedb88320u, 0xf00f9344u, 0xd6d6a3e8u, 0xcb61b38cu,
-      0x9b64c2b0u, 0x86d3d2d4u, 0xa00ae278u, 0xbdbdf21cu};
-  uint32_t crc = 0xffffffffu;
-  for (size_t i = 0; i < bytes; i++) {
-    crc ^= data[i];
-    crc = (crc >> 4) ^ table[crc & 15u];
-    crc = (crc >> 4) ^ table[crc & 15u];
-  }
+  uint32_t crc = WHIT_CRC32_START;
+  for (size_t i = 0; i < bytes; i++) crc = whit_crc32_add(crc, data[i]);
   return ~crc;
 }
 
