@@ -30,7 +30,7 @@ def add_node(
 
     Node names are made unique with a number. Raises OperatorError.
     """
-    node = make_node(op, unique_node_name(graph, name), inputs, outputs, **attributes)
+    node = make_node(op, fresh_node_name(name, graph), inputs, outputs, **attributes)
     inferred = infer(node, [graph.tensors[i] if i else None for i in inputs])
     if len(inferred) != len(outputs):
         raise OperatorError(f"{len(outputs)} outputs, expected {len(inferred)}")
@@ -45,5 +45,9 @@ def add_node(
     return node
 
 
-def unique_node_name(graph: Graph, name: str) -> str:
-    return numbered(name, {node.name for node in graph.nodes})
+def fresh_node_name(name: str, *graphs: Graph) -> str:
+    """`name` if no node of `graphs` bears it, else `name` with the first free number.
+
+    A rewrite that inserts nodes while it copies the others names both the old and the new graph.
+    """
+    return numbered(name, {node.name for graph in graphs for node in graph.nodes})

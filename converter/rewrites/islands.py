@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from whit.converter.build import make_node, unique_node_name
+from whit.converter.build import fresh_node_name, make_node
 from whit.converter.ir import DType, Graph, Node, Quantization, Tensor
 from whit.converter.ops.convolution import CHANNEL_AXIS
 from whit.converter.ops.quantization import FIXED_OUTPUT
@@ -172,7 +172,7 @@ def _alike(
             name = graph.fresh(f"{tensor.name}_requantized")
             graph.add(replace(tensor, name=name, data=None, quantization=wanted))
             before.append(make_node(
-                "quantize", unique_node_name(graph, name), [tensor.name], [name], dtype="int8"
+                "quantize", fresh_node_name(name, graph), [tensor.name], [name], dtype="int8"
             ))
         names.append(name)
     return _Plan(node.op, names, node.attributes, wanted, before)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from whit.converter.build import add_node
+from whit.converter.build import add_node, fresh_node_name
 from whit.converter.ir import Graph, Node
 from whit.converter.ops import ELEMENTWISE
 from whit.converter.rewrites.flatten import absorbs
@@ -186,8 +186,8 @@ def _same_ranks(graph: Graph) -> Graph:
                     continue
                 full = result.fresh(f"{name}_expanded")
                 add_node(
-                    result, "reshape", f"{name}_expanded", [name], [full], tensor.quantization,
-                    shape=(1,) * missing + tensor.shape,
+                    result, "reshape", fresh_node_name(full, graph, result), [name], [full],
+                    tensor.quantization, shape=(1,) * missing + tensor.shape,
                 )
                 inputs[i] = full
         result.nodes.append(replace(node, inputs=tuple(inputs)))

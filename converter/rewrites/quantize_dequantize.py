@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from whit.converter.build import make_node, unique_node_name
+from whit.converter.build import fresh_node_name, make_node
 from whit.converter.ir import DType, Graph, Node, Quantization, Tensor
 from whit.converter.rewrites.dead_code import remove_dead_code
 from whit.converter.rewrites.edit import only_reader
@@ -65,7 +65,7 @@ def _sink_one(graph: Graph) -> bool:
             ))
             outputs.append(inner)
             dequantizes.append(make_node(
-                "dequantize", unique_node_name(graph, f"{name}_dequantize"), [inner], [name]
+                "dequantize", fresh_node_name(f"{name}_dequantize", graph), [inner], [name]
             ))
         moved = replace(node, inputs=(stored.name, *node.inputs[1:]), outputs=tuple(outputs))
         graph.nodes[index : index + 1] = [moved, *dequantizes]

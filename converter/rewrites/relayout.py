@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from whit.converter.build import add_node
+from whit.converter.build import add_node, fresh_node_name
 from whit.converter.ir import Graph, Node, Quantization, Tensor, numbered
 from whit.converter.rewrites.permutation import Order, applied, carried, core, identity
 
@@ -127,12 +127,13 @@ class Relayout:
     def _convert(self, tensor: Tensor, source: str, have: Order, order: Order, name: str) -> None:
         """Add the reshape or transpose that makes `name` of what lies in `source`."""
         quantization = _reordered(tensor.quantization, order)
+        node = fresh_node_name(name, self.graph, self.result)
         if core(have, tensor.shape) == core(order, tensor.shape):
             shape = applied(order, tensor.shape)
-            add_node(self.result, "reshape", name, [source], [name], quantization, shape=shape)
+            add_node(self.result, "reshape", node, [source], [name], quantization, shape=shape)
         else:
             perm = tuple(have.index(axis) for axis in order)
-            add_node(self.result, "transpose", name, [source], [name], quantization, perm=perm)
+            add_node(self.result, "transpose", node, [source], [name], quantization, perm=perm)
 
     def _deliver(self, name: str) -> None:
         """Give an output of the graph its own name, shape and order."""

@@ -12,6 +12,7 @@ import pytest
 import whit
 from tests.converter.rewriting import Net, computes_the_same, ops, weights
 from tests.support import float_tensor
+from whit.converter.build import add_node
 from whit.converter.check import check
 from whit.converter.ir import Graph
 from whit.converter.rewrites import optimize
@@ -206,3 +207,16 @@ def test_random_movement_is_kept(block: int) -> None:
             for name, value in expected.items():
                 np.testing.assert_array_equal(ours[name], value, err_msg=f"seed {seed}, {name}")
         assert graph.nodes == before
+
+
+def test_inserted_nodes_have_names_of_their_own() -> None:
+    """The transpose that delivers `y` may not be called like a node that is still to come."""
+    graph = Graph("names", inputs=["x"], outputs=["y", "z"])
+    graph.add(float_tensor("x", 1, 2, 3, 4))
+    add_node(graph, "transpose", "first", ["x"], ["t"], perm=NHWC)
+    add_node(graph, "tanh", "y", ["t"], ["y"])
+    add_node(graph, "transpose", "second", ["y"], ["u"], perm=NCHW)
+    add_node(graph, "sigmoid", "y_1", ["u"], ["z"])
+    laid = check(assign_layouts(graph))
+    assert sorted(ops(laid)) == ["sigmoid", "tanh", "transpose"]
+    computes_the_same(graph)
