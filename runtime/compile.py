@@ -237,5 +237,3 @@ class _Compiler:
                 ):
                     complete[self.root[name]] = i
         return {n: complete[self.root[n]] for n in locations if self.root[n] in complete}
-
-

@@ -21,7 +21,6 @@ Inputs = Mapping[str, np.ndarray] | Sequence[np.ndarray] | np.ndarray
 Outputs = list[dict[str, np.ndarray]]
 
 
-
 class Tflm:
     """A tflite-micro interpreter: reference kernels, one model, any number of runs."""
 

@@ -137,4 +137,3 @@ def float_network() -> Graph:
 
 
 NETWORKS = (int8_network, elementwise_network, float_network)
-

@@ -14,9 +14,7 @@ from whit.converter.errors import WhitError
 from whit.converter.exporters import tflite
 from whit.converter.ir import Graph
 from whit.converter.rewrites import optimize
-
-_TFLITE_IDENTIFIER = b"TFL3"
-"""At byte 4 of a .tflite file (flatbuffers file identifier)."""
+from whit.converter.tflite_schema import FILE_IDENTIFIER
 
 
 class UnavailableError(Exception):
@@ -55,7 +53,7 @@ class Subject:
     @cached_property
     def is_tflite(self) -> bool:
         with self.path.open("rb") as file:
-            return file.read(8)[4:] == _TFLITE_IDENTIFIER
+            return file.read(8)[4:] == FILE_IDENTIFIER
 
     @property
     def origin(self) -> str:
