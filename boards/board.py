@@ -177,8 +177,9 @@ class _Description:
         return tuple(values)
 
     def _target(self) -> Target:
+        name = self._get(self.table, "target", str)
         try:
-            target = load_target(self._get(self.table, "target", str))
+            target = load_target(name)
         except InputError as error:
             raise self._fail(str(error)) from error
         if target.is_host:
