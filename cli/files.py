@@ -76,11 +76,11 @@ def check_distinct(source: Path, output: Path) -> None:
 def write_atomically(path: Path, data: bytes) -> None:
     """Write the whole file or nothing: a temporary file beside it, renamed when complete."""
     target = Path(os.path.realpath(path))
-    if target.exists() and not stat.S_ISREG(target.stat().st_mode):
-        target.write_bytes(data)  # a device or a pipe: nothing to replace
-        return
     temporary = target.with_name(f".{target.name}.{os.getpid()}.partial")
     try:
+        if target.exists() and not stat.S_ISREG(target.stat().st_mode):
+            target.write_bytes(data)  # a device or a pipe: nothing to replace
+            return
         with temporary.open("xb") as file:
             file.write(data)
             file.flush()

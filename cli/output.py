@@ -7,6 +7,7 @@ always be piped.
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from typing import Any
 import click
 import numpy as np
 from rich import box
+from rich.cells import cell_len
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
@@ -24,6 +26,9 @@ SCHEMA = 1
 
 _UNLIMITED = 10_000
 _NAME_LENGTH = 43
+_SHORTEST_NAME = 19
+_GAP = 3
+"""Blanks between the columns of a table."""
 
 as_json = click.option("--json", "json_output", is_flag=True, help="Print JSON, alone on stdout.")
 
@@ -65,23 +70,43 @@ def write_table(
 ) -> None:
     """A table on stdout; columns whose name starts with ">" are right-aligned.
 
-    A pipe gets whole rows however wide; on a terminal the first and last columns fold.
+    A pipe gets whole rows however wide. On a narrow terminal the first column's names are
+    shortened and the last column wraps; words are never broken, and what is wider still is the
+    terminal's to wrap.
     """
+    cells = [["" if cell is None else printable(str(cell)) for cell in row] for row in rows]
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else _UNLIMITED
+    excess = _least_width(columns, cells) - width
+    if excess > 0 and cells:
+        kept = max(max(cell_len(row[0]) for row in cells) - excess, _SHORTEST_NAME)
+        cells = [[_shorten(row[0], kept), *row[1:]] for row in cells]
+    console = _stdout(max(width, _least_width(columns, cells)))
+    table = _table(columns, cells)
+    with console.capture() as capture:
+        console.print(table)
+    for line in capture.get().splitlines():
+        click.echo(line.rstrip())
+
+
+def _least_width(columns: Sequence[str], cells: Sequence[Sequence[str]]) -> int:
+    """Characters that a table needs when only its last column wraps, between words."""
+    rows = [[column.lstrip(">") for column in columns], *cells]
+    whole = sum(max(map(cell_len, column)) for column in list(zip(*rows, strict=True))[:-1])
+    words = [word for row in rows for word in row[-1].split()]
+    return whole + max(map(cell_len, words), default=0) + _GAP * (len(columns) - 1)
+
+
+def _table(columns: Sequence[str], cells: Sequence[Sequence[str]]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     for index, column in enumerate(columns):
         table.add_column(
             column.lstrip(">"),
             justify="right" if column.startswith(">") else "left",
-            overflow="fold",
-            no_wrap=0 < index < len(columns) - 1,
+            no_wrap=index < len(columns) - 1,
         )
-    for row in rows:
-        table.add_row(*("" if cell is None else printable(str(cell)) for cell in row))
-    console = _stdout()
-    with console.capture() as capture:
-        console.print(table)
-    for line in capture.get().splitlines():
-        click.echo(line.rstrip())
+    for row in cells:
+        table.add_row(*row)
+    return table
 
 
 def write_facts(facts: Iterable[tuple[str, object]]) -> None:
@@ -96,13 +121,10 @@ def write_line(text: str) -> None:
     click.echo(printable(text))
 
 
-def _stdout() -> Console:
+def _stdout(width: int) -> Console:
+    # Without a height, rich takes a dumb terminal to be 80 characters wide whatever the width.
     return Console(
-        file=sys.stdout,
-        markup=False,
-        emoji=False,
-        highlight=False,
-        width=None if sys.stdout.isatty() else _UNLIMITED,
+        file=sys.stdout, markup=False, emoji=False, highlight=False, width=width, height=25
     )
 
 
@@ -130,10 +152,15 @@ def short_name(name: str) -> str:
     """A layer's name for a table. Converters join the names of fused layers by ";", and some
     names are paths: the first name stays, its middle is left out where it is long."""
     first = name.split(";")[0] or name
-    if len(first) <= _NAME_LENGTH:
-        return first
-    half = (_NAME_LENGTH - 3) // 2
-    return f"{first[:half]}...{first[-half:]}"
+    return _shorten(first, _NAME_LENGTH)
+
+
+def _shorten(text: str, length: int) -> str:
+    """`text` without its middle where it is longer than `length`."""
+    if len(text) <= length:
+        return text
+    half = (length - 3) // 2
+    return f"{text[:half]}...{text[-half:]}"
 
 
 def shape_text(shape: Sequence[int]) -> str:

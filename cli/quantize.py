@@ -24,7 +24,7 @@ _INTERFACE = click.Choice(["int8", "float32"])
 @click.command(
     "quantize",
     short_help="Turn a float model into an int8 .tflite file.",
-    epilog="Example: whit quantize model.onnx int8.tflite --data samples.npz --samples 0:200",
+    epilog="Example: whit quantize model.onnx int8.tflite --data samples.npz",
 )
 @click.argument("model", type=click.Path(path_type=Path), metavar="IN")
 @click.argument("output", type=OutputPath(), metavar="OUT")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import stat
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +29,23 @@ def test_table_in_a_pipe_is_never_folded_or_cut(capsys: pytest.CaptureFixture[st
     lines = capsys.readouterr().out.splitlines()
     assert lines[2].split() == [long, "1"]
     assert lines[3] == "[bold]y"
+
+
+@pytest.mark.parametrize("columns", [20, 45, 60, 100])
+def test_table_on_a_terminal_never_breaks_a_word(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, columns: int
+) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setenv("TERM", "dumb")
+    name = "model/depthwise_conv2d_1/depthwise1"
+    write_table(["name", ">MACs", "kernel"], [(name, "1,234", "some words and conv2d_s8")])
+    lines = capsys.readouterr().out.splitlines()
+    words = " ".join(lines).split()
+    assert {"MACs", "1,234", "some", "words", "and", "conv2d_s8"} <= set(words)
+    assert (name in words) == (columns >= 60)
+    shortest = 19 + 3 + 5 + 3 + len("conv2d_s8")
+    assert max(map(len, lines)) <= max(columns, shortest)
 
 
 def test_control_characters_are_escaped() -> None:
@@ -63,6 +81,12 @@ def test_failed_write_leaves_the_old_file_and_no_other(
         write_atomically(target, b"new")
     assert target.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [target]
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="only Linux has /dev/full")
+def test_a_full_device_is_named() -> None:
+    with pytest.raises(InputError, match="/dev/full: cannot be written: No space left"):
+        write_atomically(Path("/dev/full"), b"new")
 
 
 def test_interrupted_write_leaves_nothing(
