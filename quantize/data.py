@@ -99,6 +99,8 @@ def _read(
     path: Path, key: str | None, inputs: Sequence[Tensor], normalize: tuple[float, float] | None
 ) -> dict[str, np.ndarray]:
     arrays = _load(path)
+    if not arrays:
+        raise InputError(f"{path} holds no arrays; give it one, with samples along the first axis")
     if key is not None:
         if key not in arrays:
             raise InputError(f"{path} has no array '{key}'; it holds {_listing(arrays)}")
@@ -123,7 +125,9 @@ def _load(path: Path) -> dict[str, np.ndarray]:
     except OSError as error:
         raise InputError(f"{path}: {error.strerror or error}") from error
     except (ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise InputError(f"{path} is not a .npy or .npz file of plain arrays: {error}") from error
+        # numpy takes a file of any other kind for a pickle, and advises to load it nevertheless.
+        why = "" if "pickle" in str(error) else f": {error}"
+        raise InputError(f"{path} is not a .npy or .npz file of plain arrays{why}") from error
 
 
 def _assign(
@@ -149,7 +153,7 @@ def _assign(
 
 
 def _listing(arrays: Mapping[str, np.ndarray]) -> str:
-    return ", ".join(f"{n} {a.dtype}{list(a.shape)}" for n, a in arrays.items()) or "nothing"
+    return ", ".join(f"{n} {a.dtype}{list(a.shape)}" for n, a in arrays.items())
 
 
 def _stacked(array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray | None:
@@ -165,6 +169,8 @@ def _prepare(
     where: str, array: np.ndarray, tensor: Tensor, normalize: tuple[float, float] | None
 ) -> np.ndarray:
     samples = _stacked(array, tensor.shape)
+    if array.ndim > 0 and len(array) == 0:
+        raise InputError(f"{where} is {array.dtype}{list(array.shape)}: it holds no samples")
     if samples is None:
         raise InputError(
             f"{where} is {array.dtype}{list(array.shape)}; input '{tensor.name}' takes samples of "
@@ -172,8 +178,10 @@ def _prepare(
         )
     if tensor.dtype is not DType.FLOAT32:
         if samples.dtype != tensor.dtype.numpy:
+            real = "; real numbers need --real on the command line"
             raise InputError(
-                f"{where} is {array.dtype}; input '{tensor.name}' is {tensor.dtype.value}"
+                f"{where} is {array.dtype}, but input '{tensor.name}' is {tensor.dtype.value}: "
+                f"store it as {tensor.dtype.value}{real if array.dtype.kind == 'f' else ''}"
             )
         return samples
     if normalize is not None and array.dtype.kind in "fiu":
@@ -182,7 +190,8 @@ def _prepare(
     elif array.dtype.kind != "f":
         raise InputError(
             f"{where} is {array.dtype}, but input '{tensor.name}' is float32: convert it as the "
-            "model was trained, or give the mean and standard deviation to normalize by"
+            "model was trained, or give the mean and standard deviation to normalize by "
+            "(--normalize MEAN,STD on the command line)"
         )
     samples = samples.astype(np.float32)
     if not np.isfinite(samples).all():
