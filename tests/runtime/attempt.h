@@ -14,7 +14,7 @@
 /* A mutant may ask for half a gigabyte: that is a valid wish, granted up to here. */
 #define ATTEMPT_MEMORY (1u << 24)
 
-static uint32_t attempt_crc32(const uint8_t *data, size_t bytes) {
+static inline uint32_t attempt_crc32(const uint8_t *data, size_t bytes) {
   uint32_t crc = 0xffffffffu;
   for (size_t i = 0; i < bytes; i++) {
     crc ^= data[i];
@@ -24,7 +24,7 @@ static uint32_t attempt_crc32(const uint8_t *data, size_t bytes) {
 }
 
 /* Size and checksum of a file, made right. */
-static void attempt_seal(uint8_t *data, size_t bytes) {
+static inline void attempt_seal(uint8_t *data, size_t bytes) {
   size_t covered = offsetof(whit_tape_header, crc32) + 4;
   if (bytes <= covered) return;
   uint32_t size = (uint32_t)bytes;
@@ -34,14 +34,14 @@ static void attempt_seal(uint8_t *data, size_t bytes) {
 }
 
 /* Memory that ends where the sanitizer's red zone begins. */
-static uint8_t *attempt_memory(size_t bytes) {
+static inline uint8_t *attempt_memory(size_t bytes) {
   uint8_t *block = malloc(bytes ? bytes : 1);
   if (!block || (uintptr_t)block % WHIT_ALIGNMENT) abort();
   for (size_t i = 0; i < bytes; i++) block[i] = (uint8_t)(i * 37u + 11u);
   return block;
 }
 
-static void attempt_run(const whit_program *program) {
+static inline void attempt_run(const whit_program *program) {
   if (program->arena_bytes >= ATTEMPT_MEMORY || program->state_bytes >= ATTEMPT_MEMORY) return;
   uint8_t *arena = attempt_memory(program->arena_bytes);
   uint8_t *state = program->state_bytes ? attempt_memory(program->state_bytes) : NULL;
@@ -58,7 +58,7 @@ static void attempt_run(const whit_program *program) {
 }
 
 /* Whether whit_load() accepts the file, which then has run. */
-static bool attempt(const uint8_t *data, size_t bytes) {
+static inline bool attempt(const uint8_t *data, size_t bytes) {
   uint8_t *file = attempt_memory(bytes);
   memcpy(file, data, bytes);
   attempt_seal(file, bytes);

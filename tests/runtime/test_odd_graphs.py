@@ -1,4 +1,4 @@
-"""Graphs at the edges of what a graph may be, plain and optimized, against numpy's evaluation of them.
+"""Graphs at the edges of what a graph may be, plain and optimized, against numpy.
 
 Memory is poisoned before every run, so that nothing can come from the run before but by a state.
 """
