@@ -70,7 +70,9 @@ class UnsupportedError(WhitError):
     def __init__(self, source: str, refusals: Sequence[Refusal]):
         self.source = source
         self.refusals = tuple(refusals)
-        plural = "operator is" if len(self.refusals) == 1 else "operators are"
+        ports = any(refusal.operator in ("input", "output") for refusal in self.refusals)
+        noun = "part" if ports else "operator"
+        plural = f"{noun} is" if len(self.refusals) == 1 else f"{noun}s are"
         lines = [f"{source}: {len(self.refusals)} {plural} not supported"]
         lines += [f"  {refusal}" for refusal in self.refusals]
         super().__init__("\n".join(lines))

@@ -268,6 +268,16 @@ def test_a_dynamic_dimension_is_named() -> None:
         importer.load_model(b.op("Relu", "x"))
 
 
+def test_what_follows_a_dynamic_input_is_named_as_well() -> None:
+    b = OnnxBuilder(1, 3, "height", 8)
+    y = b.add("Erf", [b.add("Relu", ["x"])])
+    y = b.add("Mul", [y, b.add("Cast", [b.add("Shape", [y])], to=1)])
+    with pytest.raises(UnsupportedError) as caught:
+        importer.load_model(b.model(b.add("Det", [y])))
+    assert [r.operator for r in caught.value.refusals] == ["input", "Erf", "Det"]
+    assert "3 parts are not supported" in str(caught.value)
+
+
 def test_an_old_opset_is_refused() -> None:
     with pytest.raises(ModelError, match="opset 6"):
         importer.load_model(OnnxBuilder(1, 3, opset=6).op("Relu", "x"))

@@ -44,6 +44,7 @@ OPERATORS: dict[str, Handler] = {
 }
 
 _DOMAINS = ("", "ai.onnx", "com.microsoft")
+_STATIC = ("Shape", "Size")  # constants whatever the input holds
 _FIX_SHAPE = (
     "fix it with 'python -m onnxruntime.tools.make_dynamic_shape_fixed' or export static shapes"
 )
@@ -80,6 +81,7 @@ class _Import:
         names.update(value.name for value in (*proto.input, *proto.output, *proto.initializer))
         self.ctx = Context(graph, default_opset(model), names)
         self.graph = graph
+        self.varying: set[str] = set()  # values that depend on the input: no folding helps there
         self._inferred: dict[str, tuple[int, ...]] | None = None
 
     def run(self) -> Graph:
@@ -122,8 +124,7 @@ class _Import:
                 self._input(value, nodes, constants)
             except RefusedError as refused:
                 self._refuse(value.name, "input", refused)
-        if self.refusals:
-            raise UnsupportedError(self.source, self.refusals)
+            self.varying.add(value.name)
 
     def _input(
         self, value: onnx.ValueInfoProto, nodes: Sequence[OnnxNode], constants: dict[str, Constant]
@@ -185,6 +186,8 @@ class _Import:
                 ) from error
             if len(self.refusals) > refusals:
                 self._assume(node)
+            if node.op not in _STATIC and not self.varying.isdisjoint(node.inputs):
+                self.varying.update(name for name in node.outputs if name)
 
     def _node(self, proto: onnx.NodeProto, node: OnnxNode) -> None:
         present = [name for name in node.inputs if name]
@@ -192,17 +195,17 @@ class _Import:
             self._branch(node)
             return
         known = node.domain in _DOMAINS and (
-            node.op in OPERATORS or node.op in ("Shape", "Size") or quantized.is_qlinear(node)
+            node.op in OPERATORS or node.op in _STATIC or quantized.is_qlinear(node)
         )
         constant = all(name in self.ctx.constants for name in present)
         if constant and foldable(proto) and node.op != "DequantizeLinear":
             self._fold(proto, node)
         elif not all(self.ctx.knows(name) for name in present):
             # Something before it was refused; what can be said of this one alone is said.
-            if not known and not foldable(proto):
+            if not known and not (foldable(proto) and self.varying.isdisjoint(present)):
                 raise self._unknown(node)
             self._assume(node)
-        elif node.op in ("Shape", "Size"):
+        elif node.op in _STATIC:
             self._extent(node)
         elif not known:
             raise self._unknown(node)
@@ -267,8 +270,9 @@ class _Import:
             except Exception:  # best effort: without shapes, less is reported at once
                 model = onnx.ModelProto()
             for value in model.graph.value_info:
-                dims = value.type.tensor_type.shape.dim
-                if all(dim.dim_value > 0 for dim in dims):
+                kind = value.type.tensor_type
+                dims = kind.shape.dim
+                if kind.HasField("shape") and all(dim.dim_value > 0 for dim in dims):
                     self._inferred[value.name] = tuple(dim.dim_value for dim in dims)
         for name in node.outputs:
             extents = self._inferred.get(name)
