@@ -58,7 +58,8 @@ def watch(
             if not np.abs(values).max() <= LARGEST_REAL:
                 raise InputError(
                     f"{graph.source or graph.name}: tensor '{name}' is not finite, or too large "
-                    f"to quantize, on calibration sample {count}; look at that sample"
+                    f"to quantize, on calibration sample {count}; look at that sample "
+                    "and at the model's constants"
                 )
             observer.observe(name, values)
         count += 1

@@ -157,7 +157,12 @@ def _listing(arrays: Mapping[str, np.ndarray]) -> str:
 
 
 def _stacked(array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray | None:
-    """`array` as [count, *shape], or None; axes of extent 1 may be missing or extra."""
+    """`array` as [count, *shape], or None; axes of extent 1 may be missing or extra.
+
+    An array of just the shape is one sample.
+    """
+    if array.shape == shape and array.size:
+        return array[None]
     if array.ndim == 0 or array.shape[0] == 0:
         return None
     if [n for n in array.shape[1:] if n != 1] != [n for n in shape if n != 1]:

@@ -29,6 +29,12 @@ def test_npy_stacks_samples_along_the_first_axis(tmp_path: Path) -> None:
         np.testing.assert_array_equal(sample["x"], row[None])
 
 
+def test_an_array_of_just_the_shape_is_one_sample(tmp_path: Path) -> None:
+    pair = taking(float_tensor("x", 5, 4, 3))
+    np.save(tmp_path / "a.npy", X)
+    np.testing.assert_array_equal(load_samples(tmp_path / "a.npy", pair).arrays["x"], X[None])
+
+
 def test_npz_by_name_by_fit_and_by_key(tmp_path: Path) -> None:
     file = tmp_path / "a.npz"
     np.savez(file, x=X, y=np.zeros(5, np.int64))
