@@ -32,6 +32,8 @@ class Session:
         optimize: bool = True,
         target: str = "host",
     ):
+        if not isinstance(model, (str, os.PathLike, Graph, Compiled, Program)):
+            raise InputError(f"a session takes a path, a graph or a program, not {type(model)}")
         self.compiled: Compiled | None = None
         source = "program"
         if isinstance(model, (str, os.PathLike)):
@@ -47,6 +49,13 @@ class Session:
         self.machine = Machine(self.program.to_bytes(), source)
         self._inputs = [self._bound(port) for port in self.program.inputs]
         self._outputs = [self._bound(port) for port in self.program.outputs]
+
+    def __repr__(self) -> str:
+        ports = (
+            ", ".join(f"{p.name} {p.dtype.value}{list(p.shape)}" for p in side)
+            for side in (self.inputs, self.outputs)
+        )
+        return f"Session({self.program.target}: {' -> '.join(ports)})"
 
     @property
     def inputs(self) -> list[Port]:
@@ -110,6 +119,8 @@ class Session:
 def check_inputs(ports: list[Port], inputs: Mapping[str, np.ndarray]) -> None:
     """Raise InputError unless `inputs` has exactly the arrays that `ports` declare."""
     names = [port.name for port in ports]
+    if not isinstance(inputs, Mapping):
+        raise InputError(f"inputs are given by name, as {{{names[0]!r}: array}}")
     for name in inputs:
         if name not in names:
             raise InputError(f"the model has no input '{name}'; it has {', '.join(names)}")
