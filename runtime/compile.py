@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from whit.converter.check import check
-from whit.converter.errors import Refusal, UnsupportedError
+from whit.converter.errors import CapacityError, Refusal, UnsupportedError
 from whit.converter.ir import Graph, Tensor
 from whit.converter.rewrites import optimize as run_rewrites
 from whit.runtime.kernel_table import kernels, pack_params
@@ -21,6 +21,7 @@ from whit.runtime.storage import StateLayout, Step, fill_byte, place_states, roo
 from whit.runtime.tape import (
     ARENA,
     CONSTANTS,
+    LARGEST_REGION,
     NONE,
     STATE,
     Port,
@@ -58,7 +59,7 @@ def compile_with_details(graph: Graph, target: str = "host", optimize: bool = Tr
     """Compile, keeping the plan and the place of every tensor.
 
     Raises UnsupportedError listing every node that has no kernel, InputError for an unknown
-    target, ModelError for an invalid graph.
+    target, ModelError for an invalid graph, CapacityError for one beyond what references reach.
     """
     core = load_target(target)
     check(graph)
@@ -120,6 +121,8 @@ class _Compiler:
         ]
         buffers = self._buffers(states, scratch)
         arena = plan(buffers, self._overlaps({b.name for b in buffers}), self.alignment)
+        self._check_capacity("arena", arena.bytes)
+        self._check_capacity("state", states.bytes)
         where = {n: reference(STATE, o) for n, o in states.offsets.items()}
         where |= {n: reference(ARENA, o) for n, o in arena.offsets.items()}
         records = [self._record(i, s, scratch[i], where) for i, s in enumerate(self.steps)]
@@ -140,6 +143,13 @@ class _Compiler:
             n: where[r] for n, r in self.root.items() if r in where and n in self.graph.tensors
         }
         return Compiled(program, self.graph, arena, locations, self._ready(locations))
+
+    def _check_capacity(self, memory: str, size: int) -> None:
+        if size > LARGEST_REGION:
+            raise CapacityError(
+                f"{self.graph.source or self.graph.name}: needs {size:,} bytes of {memory}, and a "
+                f"program can address {LARGEST_REGION:,}; give the model smaller inputs or layers"
+            )
 
     def _buffers(self, states: StateLayout, scratch: list[int]) -> list[Buffer]:
         """Lifetimes of everything that lies in the arena."""
@@ -206,11 +216,16 @@ class _Compiler:
         if operand is None:
             return NONE
         if isinstance(operand, np.ndarray):
-            return reference(CONSTANTS, self.constants.add(operand))
+            return self._constant(operand)
         storage = self.root[operand]
         if storage in where:
             return where[storage]
-        return reference(CONSTANTS, self.constants.add(self.graph.data(storage)))
+        return self._constant(self.graph.data(storage))
+
+    def _constant(self, array: np.ndarray) -> int:
+        offset = self.constants.add(array)
+        self._check_capacity("constants", len(self.constants.data))
+        return reference(CONSTANTS, offset)
 
     def _port(self, name: str, where: Mapping[str, int]) -> Port:
         tensor: Tensor = self.graph.tensors[name]

@@ -32,11 +32,13 @@ DTYPES = tuple(DType)
 _LIMITS = defines("kernel.h")
 NONE = _LIMITS["WHIT_NONE"]
 ARENA, CONSTANTS, STATE = (_LIMITS[f"WHIT_{r}"] for r in ("ARENA", "CONSTANTS", "STATE"))
+LARGEST_REGION = _LIMITS["WHIT_OFFSET_MASK"]
+"""Bytes of arena, constants or state that references reach."""
 REGIONS = {ARENA: "arena", CONSTANTS: "constants", STATE: "state"}
 
 
 def reference(region: int, offset: int) -> int:
-    if not 0 <= offset <= _LIMITS["WHIT_OFFSET_MASK"]:
+    if not 0 <= offset <= LARGEST_REGION:
         raise ValueError(f"offset {offset} does not fit a reference")
     return region << _LIMITS["WHIT_REGION_SHIFT"] | offset
 
@@ -46,7 +48,7 @@ def region_of(ref: int) -> int:
 
 
 def offset_of(ref: int) -> int:
-    return ref & _LIMITS["WHIT_OFFSET_MASK"]
+    return ref & LARGEST_REGION
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from tests.support import constant, int8_tensor, one_operator
-from whit.converter.errors import UnsupportedError
+from whit.converter.errors import CapacityError, UnsupportedError
 from whit.converter.ir import DType, Graph, Quantization, Tensor
+from whit.runtime.compile import compile_graph
 from whit.runtime.lowering import lower
 
 OUT = Quantization.per_tensor(0.1, 0)
@@ -71,3 +72,11 @@ def test_refusals(case: str) -> None:
         lower(graph)
     (refusal,) = caught.value.refusals
     assert refusal.node == graph.nodes[0].name and refusal.remedy
+
+
+def test_more_memory_than_references_reach() -> None:
+    image = int8_tensor("x", 1, 20000, 30000, 1)
+    graph = one_operator("transpose", [image], quantization=image.quantization, perm=(0, 2, 1, 3))
+    with pytest.raises(CapacityError, match="1,200,000,000 bytes of arena") as caught:
+        compile_graph(graph)
+    assert caught.value.exit_status == 3
