@@ -282,6 +282,18 @@ def test_everything_unsupported_is_told_at_once() -> None:
     assert str(caught.value).startswith("odd.tflite: 5 operators are not supported")
 
 
+def test_open_batch_is_one_and_other_open_dimensions_are_refused() -> None:
+    file = File()
+    x, y = (file.tensor(n, (-1, 4, -1)) for n in "xy")
+    file.op("RELU", [x], [y])
+    with pytest.raises(UnsupportedError, match="input 'x': its dimension 2 is not fixed; export"):
+        load_bytes(file.bytes([x], [y]))
+    file = File()
+    x, y = (file.tensor(n, (-1, 4, 2)) for n in "xy")
+    file.op("RELU", [x], [y])
+    assert load_bytes(file.bytes([x], [y])).tensors["x"].shape == (1, 4, 2)
+
+
 @pytest.mark.parametrize("operator", ["RESHAPE", "TRANSPOSE", "MAX_POOL_2D"])
 def test_movement_that_would_rescale_is_refused(operator: str) -> None:
     file = File()

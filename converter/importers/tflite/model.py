@@ -70,7 +70,7 @@ class _Import:
 
     def add_input(self, index: int) -> None:
         name, tensor = self.context.names[index], self.context.tensor(index)
-        reason = _wrong_activation(tensor)
+        reason = _wrong_activation(tensor) or _open_shape(tensor)
         if name in self.context.graph.tensors:
             raise ModelError(f"{self.model.source}: '{name}' is an input twice")
         if reason is not None or tensor.dtype is None:
@@ -164,6 +164,14 @@ def _wrong_activation(tensor: FileTensor) -> RefusedError | None:
         return RefusedError(f"'{tensor.name}' is computed with a scale per channel, or scale 0",
                             "quantize activations per tensor")
     return None
+
+
+def _open_shape(tensor: FileTensor) -> RefusedError | None:
+    """Why an input's shape is not static; the batch is taken as 1 where it is left open."""
+    axes = [axis for axis in tensor.open_axes if axis > 0]
+    if not axes:
+        return None
+    return RefusedError(f"its dimension {axes[0]} is not fixed", EXPORT_STATIC)
 
 
 def _declared(name: str, tensor: FileTensor) -> Tensor:

@@ -36,7 +36,8 @@ _READ_ERRORS = (
 class FileTensor:
     """A tensor as the file has it; `data` where it is constant (float16 already as float32).
 
-    type: the schema's name of it; dtype: whit's, None where whit has none.
+    type: the schema's name of it; dtype: whit's, None where whit has none; open_axes: those whose
+    extent the file leaves to the caller, given as 1 in `shape`.
     """
 
     name: str
@@ -47,6 +48,7 @@ class FileTensor:
     quantization: Quantization | None
     is_variable: bool
     is_sparse: bool
+    open_axes: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -187,6 +189,11 @@ class _Reader:
         kind = _TYPE_NAMES.get(table.Type(), f"type {table.Type()}")
         require(table.ShapeLength() <= _LARGEST_RANK, f"'{name}' has rank {table.ShapeLength()}")
         shape = self.integers(table.ShapeLength(), table.ShapeAsNumpy)
+        signature = self.integers(table.ShapeSignatureLength(), table.ShapeSignatureAsNumpy)
+        declared = signature if len(signature) == len(shape) else shape
+        open_axes = tuple(
+            axis for axis, size in enumerate(declared) if size == -1 and shape[axis] in (-1, 1)
+        )
         shape = tuple(1 if size == -1 else size for size in shape)
         dtype = DType[kind] if kind in DType.__members__ else None
         require(min(shape, default=1) >= 0, f"'{name}' has shape {list(shape)}")
@@ -195,7 +202,7 @@ class _Reader:
         return FileTensor(
             name, shape, kind, DType.FLOAT32 if kind == _FLOAT16 and data is not None else dtype,
             data, self.quantization(table.Quantization(), name, shape, dtype),
-            bool(table.IsVariable()), table.Sparsity() is not None,
+            bool(table.IsVariable()), table.Sparsity() is not None, open_axes,
         )
 
     def data_of(
