@@ -278,9 +278,10 @@ def test_what_follows_a_dynamic_input_is_named_as_well() -> None:
     assert "3 parts are not supported" in str(caught.value)
 
 
-def test_an_old_opset_is_refused() -> None:
-    with pytest.raises(ModelError, match="opset 6"):
-        importer.load_model(OnnxBuilder(1, 3, opset=6).op("Relu", "x"))
+@pytest.mark.parametrize("opset", [6, 99])
+def test_an_unknown_opset_is_refused(opset: int) -> None:
+    with pytest.raises(ModelError, match=f"opset {opset}"):
+        importer.load_model(OnnxBuilder(1, 3, opset=opset).op("Relu", "x"))
 
 
 def test_a_missing_file() -> None:

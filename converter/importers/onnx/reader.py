@@ -44,6 +44,12 @@ def checked(model: onnx.ModelProto, source: str) -> onnx.ModelProto:
             f"{source}: ONNX opset {opset} is older than {LEAST_OPSET}; convert the model with "
             "onnx.version_converter"
         )
+    newest = onnx.defs.onnx_opset_version()
+    if opset > newest:
+        raise ModelError(
+            f"{source}: ONNX opset {opset} is newer than {newest}, the latest that the installed "
+            "onnx package knows; pip install -U onnx, or export with an older opset"
+        )
     for output in model.graph.output:
         if output.type.HasField("tensor_type"):
             # Tools leave it out, the checker wants it, and the import infers its own.
