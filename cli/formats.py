@@ -18,13 +18,14 @@ from whit.runtime.tape import SUFFIX
 def command(json_output: bool) -> None:
     """List the model formats whit reads; a file's content decides, not its name."""
     rows = [(importer.FORMAT, _summary(importer.__doc__)) for importer in IMPORTERS]
+    rows.append((f"whit ({SUFFIX})", "Compiled programs."))
     if json_output:
         write_json(
             "formats",
             {"formats": [{"name": name, "description": text} for name, text in rows]},
         )
         return
-    write_table(["format", "what of it"], [*rows, (f"whit ({SUFFIX})", "Compiled programs.")])
+    write_table(["format", "what of it"], rows)
 
 
 def _summary(docstring: str | None) -> str:

@@ -41,19 +41,8 @@ void whit_mean_s8_generic(const void *params, void *const operand[]) {
 
 bool whit_mean_s8_generic_validate(const whit_check *check) {
   const whit_mean_s8_params *p = check->params;
-  int32_t dims[2 * WHIT_MAX_DIMS], strides[2 * WHIT_MAX_DIMS];
-  for (int i = 0; i < WHIT_MAX_DIMS; i++) {
-    dims[i] = p->kept[i];
-    strides[i] = p->kept_strides[i];
-    dims[WHIT_MAX_DIMS + i] = p->reduced[i];
-    strides[WHIT_MAX_DIMS + i] = p->reduced_strides[i];
-    if (strides[i] < 0 || strides[WHIT_MAX_DIMS + i] < 0) return false;
-  }
-  /* As many elements of x as are summed: time is bounded although strides may repeat. */
   return p->multiplier >= 0 && whit_shift_valid(p->shift) && whit_is_s8(p->output_zero_point) &&
-         whit_fits(check, 0, whit_extent(dims, 2 * WHIT_MAX_DIMS, 1), 1) &&
-         whit_nest_fits(check, 0, 2 * WHIT_MAX_DIMS, dims, strides, 0, 1) &&
-         whit_fits(check, 1, whit_extent(p->kept, WHIT_MAX_DIMS, 1), 1);
+         whit_reduction_fits(check, p->kept, p->kept_strides, p->reduced, p->reduced_strides, 1);
 }
 
 WHIT_NO_SCRATCH(whit_mean_s8_generic)

@@ -41,17 +41,7 @@ void whit_mean_f32_generic(const void *params, void *const operand[]) {
 
 bool whit_mean_f32_generic_validate(const whit_check *check) {
   const whit_mean_f32_params *p = check->params;
-  int32_t dims[2 * WHIT_MAX_DIMS], strides[2 * WHIT_MAX_DIMS];
-  for (int i = 0; i < WHIT_MAX_DIMS; i++) {
-    dims[i] = p->kept[i];
-    strides[i] = p->kept_strides[i];
-    dims[WHIT_MAX_DIMS + i] = p->reduced[i];
-    strides[WHIT_MAX_DIMS + i] = p->reduced_strides[i];
-  }
-  /* Every element is read once: their number bounds the time. */
-  return whit_fits(check, 0, whit_extent(dims, 2 * WHIT_MAX_DIMS, 4), 4) &&
-         whit_nest_fits(check, 0, 2 * WHIT_MAX_DIMS, dims, strides, 0, 4) &&
-         whit_fits(check, 1, whit_extent(p->kept, WHIT_MAX_DIMS, 4), 4);
+  return whit_reduction_fits(check, p->kept, p->kept_strides, p->reduced, p->reduced_strides, 4);
 }
 
 WHIT_NO_SCRATCH(whit_mean_f32_generic)
